@@ -1,0 +1,96 @@
+# wsbridge
+#
+#   make run [TO=host:port]   install what is missing, build, start on port 6080
+#   make check                install what the tests need, build, run every test
+#   make help                 everything else
+#
+# Output goes to $(BUILD); variants (asan, tsan, ...) to their own folder below it.
+
+BUILD   ?= build
+VARIANT ?=
+CC      ?= gcc
+VERSION := $(shell cat packaging/VERSION)
+
+# --- how to compile ---------------------------------------------------------------------------------------------------
+
+OPT      ?= -O2 -g
+WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
+            -Wpointer-arith -Wformat=2 -Wundef -Wno-unused-parameter -Wno-missing-field-initializers
+HARDEN   := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+LDHARDEN := -pie -Wl,-z,relro,-z,now,--as-needed
+SAN      :=
+
+ifeq ($(VARIANT),asan)
+  SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  OPT := -O1 -g -DWSBRIDGE_DEBUG=1
+  HARDEN := -fPIE
+endif
+ifeq ($(VARIANT),tsan)
+  SAN := -fsanitize=thread -fno-omit-frame-pointer
+  OPT := -O1 -g -DWSBRIDGE_DEBUG=1
+  HARDEN := -fPIE
+endif
+ifeq ($(VARIANT),fuzz)
+  CC  := clang
+  SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  OPT := -O1 -g -DWSBRIDGE_DEBUG=1
+  HARDEN := -fPIE
+endif
+
+OUT := $(BUILD)$(if $(VARIANT),/$(VARIANT))
+
+CFLAGS_ALL  = -std=gnu11 -Isrc -D_GNU_SOURCE -DWSBRIDGE_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(HARDEN) $(SAN) -fno-strict-aliasing \
+              -pthread $(CPPFLAGS) $(CFLAGS)
+LDFLAGS_ALL = $(SAN) $(LDHARDEN) -pthread $(LDFLAGS)
+LIBS        = -lev -lyaml -lcrypto -lm
+
+# --- what to compile --------------------------------------------------------------------------------------------------
+# One archive a folder, in the order of the ranks (tests/lint/layers.txt); a test of a folder links that folder and those before it.
+
+ORDER   := base obs http ws config net tls limit upstream auth route front relay serve app
+FOLDERS := $(foreach f,$(ORDER),$(if $(wildcard src/$(f)/*.c),$(f)))
+sources  = $(filter-out src/app/main.c,$(wildcard src/$(1)/*.c))
+objects  = $(patsubst src/%.c,$(OUT)/obj/%.o,$(call sources,$(1)))
+archive  = $(OUT)/lib/$(1).a
+reverse  = $(if $(1),$(call reverse,$(wordlist 2,99,$(1))) $(firstword $(1)))
+upto     = $(if $(filter $(1),$(firstword $(2))),$(1),$(firstword $(2)) $(if $(word 2,$(2)),$(call upto,$(1),$(wordlist 2,99,$(2)))))
+ARCHIVES := $(foreach f,$(call reverse,$(FOLDERS)),$(call archive,$(f)))
+
+.PHONY: all
+all: $(OUT)/wsbridge
+
+define archive_rule
+$(call archive,$(1)): $(call objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
+
+Q := $(if $(V),,@)
+$(OUT)/obj/%.o: src/%.c $(OUT)/flags
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC    $<")
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# Other flags or another compiler make everything anew.
+$(OUT)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL)' > $@
+.PHONY: FORCE
+FORCE:
+
+$(OUT)/wsbridge: $(OUT)/obj/app/main.o $(ARCHIVES)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS)
+
+-include $(shell find $(OUT)/obj $(OUT)/tests -name '*.d' 2>/dev/null)
+
+include tests/tests.mk
+
+.PHONY: clean help
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^#   //p' Makefile tests/tests.mk

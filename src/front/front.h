@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * An accepted connection until its request is somebody else's: it reads the head, makes an http_exchange, hands it up
+ * through worker_env.dispatch, writes answers, and keeps the connection alive or closes it. After accept nothing of it
+ * is left: the stream belongs to the session.
+ */
+#ifndef WSBRIDGE_FRONT_FRONT_H
+#define WSBRIDGE_FRONT_FRONT_H
+
+#include "config/schema.h"
+#include "http/exchange.h"
+#include "limit/bounds.h"
+#include "net/env.h"
+#include "net/socket.h"
+
+struct ref;
+
+/* One entry of `listeners`, in the snapshot. */
+struct listener_settings {
+    const struct cfg_node *node;
+    const char *name;
+    struct cfg_strings address;
+    size_t n_addrs; /* parsed from address */
+    struct addr *addrs;
+    bool has_mode;
+    unsigned mode;        /* of a unix socket file */
+    struct limits limits; /* overrides, then merged with the global ones */
+    struct timeouts timeouts;
+};
+
+extern const struct cfg_table listener_table; /* "listeners[]" */
+
+/* "6080", "host:port", "[::]:port", ":port", "*:port", "unix:/path". A bare port means every IPv6 and IPv4 address. */
+MUST_CHECK bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *why);
+
+/* Takes fd. The connection holds the snapshot until it ends. */
+void front_accept(struct worker_env *env, int fd, const struct addr *peer, const struct listener_settings *listener,
+                  struct ref *snapshot);
+
+/* Draining: idle keep-alive connections end now, busy ones after their answer. */
+void front_drain(struct worker_env *env);
+/* Everything ends now. */
+void front_abort_all(struct worker_env *env);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * What a worker gives to the layers below the application: its loop, its pool, and the way up. Filled by src/app, one
+ * for each worker.
+ */
+#ifndef WSBRIDGE_NET_ENV_H
+#define WSBRIDGE_NET_ENV_H
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+
+struct log;
+struct http_exchange;
+struct splice_pipes;
+
+/* Plain counters, written by the worker's thread alone; others read them with relaxed atomics. */
+struct worker_stats {
+    unsigned connections; /* accepted and not yet ended, sessions included */
+    unsigned sessions;    /* bridged WebSockets alive */
+    uint64_t accepted;
+    uint64_t sessions_total;
+    uint64_t requests;
+};
+
+struct worker_env {
+    unsigned id;
+    struct loop *loop;
+    struct pool *pool;
+    struct resolver *resolver; /* shared by all workers, thread-safe */
+    struct log *log;           /* shared by all workers, thread-safe */
+    struct worker_stats stats;
+    struct list sessions; /* struct session.link */
+    struct list conns;    /* struct front_conn.link */
+    bool draining;
+    uint64_t next_id; /* ids are unique in the process: they step by the number of workers */
+    unsigned id_step;
+    void (*dispatch)(struct worker_env *env, struct http_exchange *x);
+    void (*connection_ended)(struct worker_env *env); /* a descriptor was given back */
+};
+
+static inline uint64_t worker_env_id(struct worker_env *env)
+{
+    uint64_t id = env->next_id;
+    env->next_id += env->id_step;
+    return id;
+}
+
+#endif

@@ -1,0 +1,57 @@
+# Tests. Every target here may be called alone; `make check` is all of them that fit into fifteen minutes.
+#
+#   make unit [T=ws]          unit tests (of one folder, or one file)
+#   make asan, make tsan      unit and integration tests under the sanitizers
+#   make fuzz-smoke           every fuzz target for a moment over its corpus
+#   make format-check tidy headers layers    the house rules
+
+# --- unit tests: tests/unit/FOLDER_TOPIC.c, linked with src/FOLDER and everything below it -----------------------------
+
+T ?=
+UNIT_SOURCES := $(wildcard tests/unit/*_*.c)
+UNIT_CHOSEN  := $(if $(T),$(wildcard tests/unit/$(T).c tests/unit/$(T)_*.c),$(UNIT_SOURCES))
+unit_folder   = $(firstword $(subst _, ,$(notdir $(basename $(1)))))
+unit_archives = $(foreach f,$(call reverse,$(filter $(FOLDERS),$(call upto,$(call unit_folder,$(1)),$(ORDER)))),$(call archive,$(f)))
+unit_binary   = $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(1))
+
+define unit_rule
+$(call unit_binary,$(1)): $(1) $(call unit_archives,$(1)) $(OUT)/flags
+	@mkdir -p $$(@D)
+	@echo "  TEST  $(1)"
+	$$(Q)$$(CC) $$(CFLAGS_ALL) -Itests/unit -MMD -MP -o $$@ $(1) -Wl,--start-group $(call unit_archives,$(1)) -Wl,--end-group $$(LDFLAGS_ALL) $$(LIBS) -lcmocka
+endef
+$(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
+
+.PHONY: unit
+unit: $(foreach t,$(UNIT_CHOSEN),$(call unit_binary,$(t)))
+	@set -e; for t in $^; do CMOCKA_MESSAGE_OUTPUT=stdout TSAN_OPTIONS=suppressions=tests/lint/tsan.txt $$t > $$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; \
+	  sed -n 's/^\[  PASSED  \] /  ok    /p' $$t.log | sed "s|\$$| $$(basename $$t)|"; done
+
+# --- fuzz targets: tests/fuzz/FOLDER_TOPIC.c with a corpus in tests/data/corpus/FOLDER_TOPIC ---------------------------
+
+FUZZ_SECONDS ?= 8
+FUZZ_SOURCES := $(wildcard tests/fuzz/*_*.c)
+fuzz_binary   = $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(1))
+
+ifeq ($(VARIANT),fuzz)
+define fuzz_rule
+$(call fuzz_binary,$(1)): $(1) $(call unit_archives,$(1)) $(OUT)/flags
+	@mkdir -p $$(@D)
+	@echo "  FUZZ  $(1)"
+	$$(Q)$$(CC) $$(CFLAGS_ALL) -fsanitize=fuzzer -Itests/unit -MMD -MP -o $$@ $(1) -Wl,--start-group $(call unit_archives,$(1)) -Wl,--end-group $$(LDFLAGS_ALL) $$(LIBS)
+endef
+$(foreach t,$(FUZZ_SOURCES),$(eval $(call fuzz_rule,$(t))))
+
+.PHONY: fuzz-run
+fuzz-run: $(foreach t,$(FUZZ_SOURCES),$(call fuzz_binary,$(t)))
+	@set -e; for t in $^; do n=$$(basename $$t); mkdir -p $(OUT)/corpus/$$n $(OUT)/crashes tests/data/corpus/$$n; \
+	  $$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(OUT)/crashes/$$n- \
+	      $(OUT)/corpus/$$n tests/data/corpus/$$n > $$t.log 2>&1 || { tail -n 40 $$t.log; echo "FAILED: $$t"; exit 1; }; \
+	  echo "  ok    fuzz $$n: $$(grep -c . < /dev/null || true)$$(sed -n 's/^Done \([0-9]*\) runs.*/\1 runs/p' $$t.log)"; done
+endif
+
+.PHONY: fuzz-smoke fuzz
+fuzz-smoke:
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-run
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz FUZZ_SECONDS=600 fuzz-run
