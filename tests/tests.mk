@@ -55,3 +55,5 @@ fuzz-smoke:
 	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-run
 fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz FUZZ_SECONDS=600 fuzz-run
+
+include tests/lint/lint.mk
