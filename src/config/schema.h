@@ -30,12 +30,12 @@ enum cfg_type {
     CFG_DURATION, /* double: seconds, written with a unit: 500ms, 10s, 5m, 1h, 7d */
     CFG_ENUM,     /* int: index into choices */
     CFG_STRING,   /* const char * in the arena */
-    CFG_PATH,     /* const char *: a relative one counts from the file that names it */
+    CFG_PATH,     /* const char *, absolute: a relative one counts from the file that names it; "builtin:..." is kept */
     CFG_STRINGS,  /* struct cfg_strings: a list; one scalar is accepted as a list of one */
     CFG_STRUCT,   /* an embedded struct by `table` */
     CFG_LIST,     /* struct cfg_items: a list of structs by `table`; one map is accepted as a list of one */
-    CFG_MAP,    /* struct cfg_items: a map of names to structs by `table`; each struct begins with `struct cfg_named` */
-    CFG_CUSTOM, /* by `parse` and `print` */
+    CFG_MAP,      /* struct cfg_items: a map of names to structs by `table`; each begins with `struct cfg_named` */
+    CFG_CUSTOM,   /* by `parse` and `print` */
 };
 
 struct cfg_strings {
@@ -46,7 +46,8 @@ struct cfg_strings {
 
 struct cfg_items {
     size_t n;
-    void *v; /* array of table->size each */
+    void *v;                       /* array of table->size each */
+    const struct cfg_node **nodes; /* where each stands */
 };
 
 struct cfg_named {
@@ -56,8 +57,8 @@ struct cfg_named {
 
 enum {
     CFG_REQUIRED = 1,
-    CFG_ALLOW_UNLIMITED = 2,
-    CFG_HIDDEN = 4 /* in the short form only: not in the long reference */
+    CFG_ALLOW_UNLIMITED = 2, /* "unlimited", for durations "off" too */
+    CFG_HIDDEN = 4           /* in the short form only: not in the long reference, not in the effective form */
 };
 
 struct cfg_field {
@@ -73,8 +74,9 @@ struct cfg_field {
     const struct cfg_table *table;
     /* CFG_CUSTOM: reads node into dst. On a problem it reports with cfg_error and returns -1. */
     int (*parse)(struct cfg_load *load, const struct cfg_node *node, void *dst);
-    /* CFG_CUSTOM: writes the value as YAML flow text (for the effective configuration). NULL: the node's own text is
-     * repeated. */
+    /* CFG_CUSTOM: writes the value as YAML flow text (for the effective configuration; see cfg_print_scalar), or
+     * nothing to leave the key out. NULL: the node's own text is repeated where the engine knows the node (inside a
+     * list or a map), else the key is left out. */
     void (*print)(const void *src, struct strbuf *out);
 };
 
@@ -83,8 +85,12 @@ struct cfg_table {
     const char *doc;
     size_t size;                    /* of the struct */
     const struct cfg_field *fields; /* ends with key NULL */
-    ptrdiff_t set_offset;           /* where a uint64_t with a bit per given field is, or -1 */
-    /* Optional: checks across fields after all were read; reports with cfg_error. `node` is the map (never NULL here).
+    /* Where a uint64_t is that gets a bit per given field (in table order, also when its value was wrong); 0 or -1:
+     * none, so it is never the first member. */
+    ptrdiff_t set_offset;
+    /* Optional: checks across fields after all were read, even when some were wrong (those hold their default); reports
+     * with cfg_error. `node` is the map, or what the shorthand took (never NULL). Not called for a struct that is
+     * absent.
      */
     void (*check)(struct cfg_load *load, const struct cfg_node *node, void *obj);
     /* Optional: a scalar or list in place of the map (sugar), e.g. a service given as just its target. NULL: an error.
@@ -114,14 +120,16 @@ void cfg_defaults(struct cfg_load *l, const struct cfg_table *t, void *obj);
 
 size_t cfg_error_count(const struct cfg_load *l);
 size_t cfg_warning_count(const struct cfg_load *l);
-/* All of them as INTERFACE shows: place, message, the line, a caret, help. `color`: ANSI colours. To a growing
- * FILE-free callback. */
+/* All of them, by file and line: place, message, the line, a caret, help. `color`: ANSI colours. `put` gets pieces in
+ * order. */
 void cfg_errors_print(const struct cfg_load *l, bool color, void (*put)(void *arg, struct slice text), void *arg);
 
 /* For custom parsers and checks. `help` may be NULL. */
 void cfg_error(struct cfg_load *l, const struct cfg_node *at, const char *help, const char *fmt, ...) PRINTF_LIKE(4, 5);
 void cfg_warning(struct cfg_load *l, const struct cfg_node *at, const char *help, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* The absolute path that `path` means where `at` names it; in the arena. For custom parsers ("file:PATH"). */
+const char *cfg_path_resolve(struct cfg_load *l, const struct cfg_node *at, const char *path);
 /* Help text "did you mean "X"?" from candidates, or NULL when none is near; in the arena. */
 const char *cfg_suggest(struct cfg_load *l, const char *given, const char *const *candidates, size_t n);
 struct arena *cfg_arena(struct cfg_load *l);
@@ -145,6 +153,9 @@ MUST_CHECK bool cfg_parse_size(struct slice s, uint64_t *bytes, const char **why
 MUST_CHECK bool cfg_parse_duration(struct slice s, double *seconds, const char **why);
 void cfg_print_size(uint64_t bytes, struct strbuf *out);     /* "64KiB"; "unlimited" */
 void cfg_print_duration(double seconds, struct strbuf *out); /* "90s", "1h"; "unlimited" */
+
+/* A string as one YAML scalar, quoted when it has to be. For custom printers. */
+void cfg_print_scalar(struct slice text, struct strbuf *out);
 
 /* The structs back as YAML (-T) and the reference (every option with doc and default). `put` gets pieces in order. */
 typedef void cfg_put(void *arg, struct slice text);
