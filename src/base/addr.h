@@ -36,7 +36,7 @@ struct ip_port {
 #define ADDR_TEXT_MAX 128 /* enough for every text form with its terminator */
 
 /* "192.0.2.1:80" or "[2001:db8::1]:80": numbers only. Leading zeros, missing ports and zone names that do not exist are
- * refused. */
+ * refused. Port 0 passes: it is what asks bind(2) for any port. */
 MUST_CHECK bool addr_parse_ip_port(struct slice text, struct addr *out);
 
 /* An IPv4 or IPv6 address without a port (IPv6 with or without brackets), and a port. */
