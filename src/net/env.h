@@ -7,6 +7,8 @@
 #ifndef WSBRIDGE_NET_ENV_H
 #define WSBRIDGE_NET_ENV_H
 
+#include <stdatomic.h>
+
 #include "base/list.h"
 #include "base/pool.h"
 #include "net/loop.h"
@@ -14,7 +16,6 @@
 
 struct log;
 struct http_exchange;
-struct splice_pipes;
 
 /* Plain counters, written by the worker's thread alone; others read them with relaxed atomics. */
 struct worker_stats {
@@ -31,6 +32,7 @@ struct worker_env {
     struct pool *pool;
     struct resolver *resolver; /* shared by all workers, thread-safe */
     struct log *log;           /* shared by all workers, thread-safe */
+    atomic_uint *connections;  /* open in the whole process: exact, because limits.connections is; shared */
     struct worker_stats stats;
     struct list sessions; /* struct session.link */
     struct list conns;    /* struct front_conn.link */
@@ -38,7 +40,7 @@ struct worker_env {
     uint64_t next_id; /* ids are unique in the process: they step by the number of workers */
     unsigned id_step;
     void (*dispatch)(struct worker_env *env, struct http_exchange *x);
-    void (*connection_ended)(struct worker_env *env); /* a descriptor was given back */
+    void (*connection_ended)(struct worker_env *env); /* one that was counted in connections is over */
 };
 
 static inline uint64_t worker_env_id(struct worker_env *env)

@@ -29,6 +29,7 @@ struct route {
     struct cfg_strings origins;   /* "same", "any", or patterns; default: same */
     bool origin_any;
     bool origin_same;
+    bool errors_close;    /* `errors: close`: accept, then Close with the cause, instead of a refusal before the 101 */
     struct limits limits; /* overrides, then merged: what holds for a session */
     struct timeouts timeouts;
 };

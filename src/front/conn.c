@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * The life of an accepted connection: see conn.h for the states. Every event ends in conn_run, which cannot be
+ * re-entered: a handler that answers at once, from inside dispatch, only makes it go round again. Memory goes through
+ * the reaper, so a callback may end the connection that called it.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "front/conn.h"
+#include "http/write.h"
+#include "obs/log.h"
+
+#define LINGER_BYTES_MAX ((size_t)1 << 20) /* what a refused client may still send before it is cut off */
+
+static void conn_reap(struct loop_task *t)
+{
+    struct front_conn *c = container_of(t, struct front_conn, reap);
+    free(c->path);
+    free(c);
+}
+
+static void buf_drop(struct front_conn *c, struct conn_buf *b)
+{
+    if (b->p)
+        pool_give(c->env->pool, b->p, b->cap);
+    *b = (struct conn_buf){0};
+}
+
+/* The one way out: timer, stream, buffers, counts, record, memory, in this order. */
+static void conn_end(struct front_conn *c, enum stream_end how)
+{
+    struct worker_env *env = c->env;
+
+    if (c->state == CONN_GONE)
+        return;
+    c->state = CONN_GONE;
+    timer_cancel(&c->timer);
+    loop_task_cancel(&c->again);
+    if (c->body)
+        c->body->free(c->body);
+    c->body = NULL;
+    buf_drop(c, &c->in);
+    buf_drop(c, &c->out);
+    list_remove(&c->link);
+    if (c->stream) { /* otherwise a session has it, and with it the count */
+        stream_free(c->stream, how);
+        env->connection_ended(env);
+    }
+    ref_give(c->snapshot);
+    loop_reap(env->loop, &c->reap);
+}
+
+/* The client is gone while a handler holds the exchange. */
+static void conn_gone(struct front_conn *c)
+{
+    struct http_exchange_owner *o = c->x.owner;
+
+    c->status = 499;
+    conn_record(c, "client went away");
+    c->x.owner = NULL;
+    if (o)
+        o->gone(o);
+    conn_end(c, STREAM_END_ABORT);
+}
+
+static void conn_deadline(struct timer *t)
+{
+    struct front_conn *c = container_of(t, struct front_conn, timer);
+    double stall = c->listener->timeouts.write_stall;
+
+    switch (c->state) {
+    case CONN_REQUEST:
+        if (c->in.tail == c->in.head) {
+            conn_end(c, STREAM_END_CLEAN); /* said nothing: an unused spare connection, nothing to answer */
+            return;
+        }
+        conn_refuse(c, 408, "The request head did not come in time.");
+        conn_run(c);
+        return;
+    case CONN_ANSWER:
+        if (c->progress_at + stall > loop_now(c->env->loop) + 0.001) {
+            timer_set(t, c->progress_at + stall - loop_now(c->env->loop));
+            return;
+        }
+        conn_record(c, "client does not read");
+        conn_end(c, STREAM_END_ABORT);
+        return;
+    case CONN_LINGER:
+        conn_end(c, STREAM_END_CLEAN);
+        return;
+    case CONN_HANDLING: /* the handler has deadlines of its own */
+    case CONN_GONE:
+        return;
+    }
+}
+
+/* Makes room behind the input and reads once. */
+static enum io conn_fill(struct front_conn *c)
+{
+    struct conn_buf *b = &c->in;
+    size_t got = 0;
+    enum io io;
+
+    if (!b->p) {
+        b->p = pool_take(c->env->pool, c->parser.max + 1024, &b->cap);
+        if (!b->p)
+            return IO_FAIL;
+        b->head = b->tail = 0;
+    }
+    if (b->tail == b->cap) {
+        if (b->head == 0)
+            return IO_AGAIN; /* full: HANDLING holds early frames; a head as long as this was refused before */
+        memmove(b->p, b->p + b->head, b->tail - b->head);
+        b->tail -= b->head;
+        b->head = 0;
+    }
+    io = stream_read(c->stream, b->p + b->tail, b->cap - b->tail, &got);
+    if (io == IO_OK)
+        b->tail += got;
+    return io;
+}
+
+/* --- the exchange --------------------------------------------------------------------------------------------------
+ */
+
+static int exchange_accept(struct http_exchange *x, const struct http_field *fields, size_t n,
+                           struct http_accepted *out)
+{
+    struct front_conn *c = container_of(x, struct front_conn, x);
+    struct http_response r = {.status = 101, .fields = fields, .n_fields = n};
+    struct strbuf head;
+
+    assert(c->state == CONN_HANDLING);
+    memset(out, 0, offsetof(struct http_accepted, preface));
+    strbuf_init(&head, (char *)out->preface, sizeof out->preface);
+    if (!http_write_head(&head, &r)) {
+        conn_refuse(c, 400, "The names in the handshake are too long.");
+        conn_run(c);
+        return -1;
+    }
+    out->preface_len = head.n;
+    out->stream = c->stream;
+    c->stream = NULL;
+    c->in.head += c->used;
+    if (c->in.tail > c->in.head) {
+        out->buf = c->in.p;
+        out->cap = c->in.cap;
+        out->head = c->in.head;
+        out->tail = c->in.tail;
+        c->in.p = NULL;
+    }
+    c->x.owner = NULL;
+    conn_end(c, STREAM_END_CLEAN);
+    return 0;
+}
+
+static void exchange_abort(struct http_exchange *x)
+{
+    struct front_conn *c = container_of(x, struct front_conn, x);
+
+    c->x.owner = NULL;
+    conn_end(c, STREAM_END_ABORT);
+}
+
+static const struct http_exchange_ops conn_exchange_ops = {
+    .reply = conn_exchange_reply,
+    .respond = conn_exchange_respond,
+    .accept = exchange_accept,
+    .abort = exchange_abort,
+};
+
+static bool make_exchange(struct front_conn *c)
+{
+    struct http_exchange *x = &c->x;
+    struct strbuf out;
+
+    memset(x, 0, sizeof *x);
+    x->ops = &conn_exchange_ops;
+    x->head = &c->head;
+    x->id = worker_env_id(c->env);
+    x->listener = c->listener;
+    x->listener_name = slice_of(c->listener->name);
+    x->snapshot = c->snapshot;
+    x->started = loop_now(c->env->loop);
+    addr_to_ip_port(&c->peer, &x->peer);
+    http_url_split(c->head.target, &x->url);
+    free(c->path);
+    c->path = malloc(x->url.path.n + 1);
+    if (!c->path) {
+        conn_refuse(c, 503, "Out of memory.");
+        return false;
+    }
+    strbuf_init(&out, c->path, x->url.path.n + 1);
+    if (c->head.method == HTTP_OPTIONS && slice_eq(c->head.target, SLICE("*"))) {
+        conn_refuse(c, 405, "OPTIONS is not answered here.");
+        return false;
+    }
+    if (!http_path_decode(x->url.path, &out)) {
+        conn_refuse(c, 400, "The path is malformed.");
+        return false;
+    }
+    x->path = strbuf_slice(&out);
+    if (c->head.authority.n && !http_authority_parse(c->head.authority, &x->authority)) {
+        conn_refuse(c, 400, "The Host is malformed.");
+        return false;
+    }
+    return true;
+}
+
+static void conn_dispatch(struct front_conn *c, size_t used)
+{
+    c->used = used;
+    /* A body is nothing that anybody here wants: it is not read, and framing ends with this answer. */
+    c->keep_alive = c->head.keep_alive && !c->head.chunked && c->head.content_length == 0 && !c->env->draining;
+    c->head_only = c->head.method == HTTP_HEAD;
+    timer_cancel(&c->timer);
+    if (!make_exchange(c))
+        return;
+    if (c->over_limit) {
+        conn_refuse(c, 503, "Too many connections (limits.connections); try again later.");
+        return;
+    }
+    c->env->stats.requests++;
+    c->state = CONN_HANDLING;
+    c->env->dispatch(c->env, &c->x);
+}
+
+/* True when the state moved on. */
+static bool step_request(struct front_conn *c)
+{
+    struct conn_buf *b = &c->in;
+    struct http_bad bad;
+    size_t used = 0;
+    enum io io;
+
+    for (;;) {
+        if (b->tail > b->head) {
+            switch (http_head_parse(&c->parser, (char *)b->p + b->head, b->tail - b->head, &c->head, &used, &bad)) {
+            case HTTP_PARSE_DONE:
+                conn_dispatch(c, used);
+                return true;
+            case HTTP_PARSE_BAD:
+                conn_refuse(c, bad.status, bad.why);
+                return true;
+            case HTTP_PARSE_MORE:
+                break;
+            }
+        }
+        io = conn_fill(c);
+        if (io == IO_OK) {
+            /* The clock of a head starts with its first byte and is not set anew by later ones. */
+            if (!timer_is_set(&c->timer))
+                timer_set(&c->timer, c->listener->timeouts.handshake);
+            continue;
+        }
+        if (io != IO_AGAIN)
+            conn_end(c, STREAM_END_CLEAN);
+        else if (b->tail == b->head)
+            buf_drop(c, b); /* an idle connection holds no buffer */
+        return false;
+    }
+}
+
+/* While a handler works, early frames gather behind the head, and an EOF is the client's farewell. */
+static void watch_client(struct front_conn *c)
+{
+    for (;;) {
+        switch (conn_fill(c)) {
+        case IO_OK:
+            continue;
+        case IO_AGAIN:
+            return;
+        case IO_EOF:
+        case IO_FAIL:
+            conn_gone(c);
+            return;
+        }
+    }
+}
+
+static void next_request(struct front_conn *c)
+{
+    c->in.head += c->used;
+    c->used = 0;
+    http_parser_init(&c->parser, c->listener->limits.request_header);
+    c->state = CONN_REQUEST;
+    timer_set(&c->timer, c->listener->timeouts.handshake); /* as patient as for a first head */
+}
+
+static bool step_answer(struct front_conn *c)
+{
+    switch (conn_answer_step(c)) {
+    case IO_AGAIN:
+        if (!timer_is_set(&c->timer))
+            timer_set(&c->timer, c->listener->timeouts.write_stall);
+        return false;
+    case IO_OK:
+        break;
+    default:
+        conn_record(c, c->stream->why ? c->stream->why : "connection lost");
+        conn_end(c, STREAM_END_ABORT);
+        return false;
+    }
+    conn_record(c, NULL);
+    timer_cancel(&c->timer);
+    buf_drop(c, &c->out);
+    if (c->keep_alive && !c->env->draining) {
+        next_request(c);
+        return true;
+    }
+    if (stream_shut_write(c->stream) == IO_FAIL) {
+        conn_end(c, STREAM_END_ABORT);
+        return false;
+    }
+    c->state = CONN_LINGER;
+    c->body_sent = 0; /* counts what is thrown away from here on */
+    timer_set(&c->timer, c->listener->timeouts.close);
+    return true;
+}
+
+static void step_linger(struct front_conn *c)
+{
+    enum io io;
+
+    do {
+        c->in.head = c->in.tail = 0;
+        io = conn_fill(c);
+        c->body_sent += c->in.tail;
+    } while (io == IO_OK && c->body_sent < LINGER_BYTES_MAX);
+    if (io != IO_AGAIN)
+        conn_end(c, STREAM_END_CLEAN);
+}
+
+static void conn_interest(struct front_conn *c)
+{
+    bool full = c->in.p && c->in.head == 0 && c->in.tail == c->in.cap;
+
+    if (c->state == CONN_GONE)
+        return;
+    if (c->state == CONN_ANSWER)
+        stream_want(c->stream, STREAM_WRITE); /* pipelined requests wait in the kernel */
+    else
+        stream_want(c->stream, full ? 0 : STREAM_READ);
+}
+
+void conn_run(struct front_conn *c)
+{
+    bool more = true;
+
+    c->run_again = true;
+    if (c->running)
+        return;
+    c->running = true;
+    for (int budget = 16; c->run_again && c->state != CONN_GONE; budget--) {
+        if (budget == 0) { /* a long pipeline: let the others go first */
+            loop_defer(c->env->loop, &c->again);
+            break;
+        }
+        c->run_again = false;
+        switch (c->state) {
+        case CONN_REQUEST:
+            more = step_request(c);
+            break;
+        case CONN_HANDLING:
+            watch_client(c);
+            more = false;
+            break;
+        case CONN_ANSWER:
+            more = step_answer(c);
+            break;
+        case CONN_LINGER:
+            step_linger(c);
+            more = false;
+            break;
+        case CONN_GONE:
+            more = false;
+            break;
+        }
+        c->run_again = c->run_again || more;
+    }
+    c->running = false;
+    conn_interest(c);
+}
+
+static void conn_ready(struct stream_owner *o, struct stream *s)
+{
+    conn_run(container_of(o, struct front_conn, owner));
+}
+
+static void conn_again(struct loop_task *t)
+{
+    conn_run(container_of(t, struct front_conn, again));
+}
+
+/* --- from outside ---------------------------------------------------------------------------------------------------
+ */
+
+void front_accept(struct worker_env *env, int fd, const struct addr *peer, const struct listener_settings *listener,
+                  struct ref *snapshot)
+{
+    static const struct socket_options tune = {.notsent_lowat = 128 << 10, .keepalive = 60};
+    uint64_t limit = listener->limits.connections;
+    unsigned open = atomic_fetch_add_explicit(env->connections, 1, memory_order_relaxed) + 1;
+    struct front_conn *c = open <= limit + limit / 4 + 16 ? calloc(1, sizeof *c) : NULL;
+
+    env->stats.accepted++;
+    if (c) {
+        c->owner.ready = conn_ready;
+        c->stream = socket_stream_new(env->loop, fd, &c->owner); /* closes fd when it fails */
+    }
+    if (!c || !c->stream) {
+        if (!c)
+            close(fd);
+        free(c);
+        env->connection_ended(env);
+        return;
+    }
+    socket_tune(fd, &tune);
+    c->env = env;
+    c->over_limit =
+        open > limit; /* it is told so in HTTP; beyond some such ones, connections are closed without a word */
+    c->peer = *peer;
+    c->listener = listener;
+    c->snapshot = snapshot;
+    ref_take(snapshot);
+    list_push_back(&env->conns, &c->link);
+    loop_task_init(&c->again, conn_again);
+    loop_task_init(&c->reap, conn_reap);
+    timer_init(&c->timer, env->loop, conn_deadline);
+    timer_set(&c->timer, listener->timeouts.handshake);
+    http_parser_init(&c->parser, listener->limits.request_header);
+    c->state = CONN_REQUEST;
+    conn_run(c);
+}
+
+void front_drain(struct worker_env *env)
+{
+    struct list *next;
+
+    for (struct list *l = env->conns.next; l != &env->conns; l = next) {
+        struct front_conn *c = container_of(l, struct front_conn, link);
+        next = l->next;
+        if (c->state == CONN_REQUEST && c->in.tail == c->in.head)
+            conn_end(c, STREAM_END_CLEAN);
+        else
+            c->keep_alive = false;
+    }
+}
+
+void front_abort_all(struct worker_env *env)
+{
+    while (!list_empty(&env->conns)) {
+        struct front_conn *c = container_of(env->conns.next, struct front_conn, link);
+        if (c->state == CONN_HANDLING)
+            conn_gone(c);
+        else
+            conn_end(c, STREAM_END_ABORT);
+    }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * Inside src/front: one accepted connection that speaks HTTP/1.1. conn.c drives it, answer.c writes its answers.
+ *
+ *     REQUEST ----> HANDLING ----> ANSWER ----> REQUEST        (keep-alive, pipelining)
+ *        |             |              '-------> LINGER ----> gone
+ *        |             '--- accept: the stream belongs to a session, this object goes
+ *        '--- refused head: ANSWER, then LINGER
+ *
+ * LINGER says FIN and reads on for a moment: closing a socket with unread input would reset it and destroy the answer
+ * in flight.
+ */
+#ifndef WSBRIDGE_FRONT_CONN_H
+#define WSBRIDGE_FRONT_CONN_H
+
+#include "base/ref.h"
+#include "front/front.h"
+
+enum conn_state { CONN_REQUEST, CONN_HANDLING, CONN_ANSWER, CONN_LINGER, CONN_GONE };
+
+struct conn_buf {
+    uint8_t *p; /* pooled, or NULL */
+    size_t cap;
+    size_t head;
+    size_t tail;
+};
+
+struct front_conn {
+    struct http_exchange x; /* while HANDLING or ANSWER */
+    struct stream_owner owner;
+    struct worker_env *env;
+    struct list link;
+    struct stream *stream;
+    struct timer timer;
+    struct loop_task again;
+    struct loop_task reap;
+    enum conn_state state;
+    bool running;
+    bool run_again;
+    bool keep_alive;    /* after the present answer */
+    bool served;        /* at least one request was answered on this connection */
+    bool over_limit;    /* accepted above limits.connections: will be told so */
+    bool head_only;     /* HEAD: the body's length is sent, not the body */
+    int status;         /* of the present answer, for the record */
+    uint64_t body_left; /* bytes still to be pulled */
+    uint64_t body_sent;
+    struct http_body *body;
+    size_t used; /* length of the present request's head */
+    struct conn_buf in;
+    struct conn_buf out;
+    struct http_parser parser;
+    struct http_head head;
+    char *path; /* decoded */
+    const struct listener_settings *listener;
+    struct ref *snapshot;
+    struct addr peer;
+    double progress_at; /* loop time of the last byte written */
+};
+
+/* Two of the exchange's ops (answer.c); the others are in conn.c. */
+void conn_exchange_reply(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                         struct slice text);
+void conn_exchange_respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                           struct http_body *body);
+
+void conn_run(struct front_conn *c);
+
+/* A complete answer without an exchange: for a head that was refused. The connection ends after it. */
+void conn_refuse(struct front_conn *c, int status, const char *why);
+
+/* Moves what is to be written; OK when the whole answer is out. */
+enum io conn_answer_step(struct front_conn *c);
+
+/* The record of a request that was answered or broken off. */
+void conn_record(struct front_conn *c, const char *why);
+
+#endif

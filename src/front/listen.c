@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * The option table of `listeners[]` and the address forms that `listen` takes.
+ */
+#include "front/front.h"
+
+static bool bare_port(struct slice text, struct addr *out, struct strbuf *why)
+{
+    uint64_t port;
+
+    if (!slice_to_u64(text, 65535, &port) || port == 0) {
+        strbuf_printf(why, "port \"" SLICE_FMT "\" is not between 1 and 65535", SLICE_ARG(text));
+        return false;
+    }
+    /* The IPv6 wildcard also takes IPv4 where the listener asks for it (net/socket.h: v6_only false). */
+    return addr_parse_ip(SLICE("::"), (uint16_t)port, out);
+}
+
+bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *why)
+{
+    struct slice host;
+    uint16_t port = 0;
+
+    if (slice_starts(text, SLICE("unix:"))) {
+        struct slice path = {text.p + 5, text.n - 5};
+        if (addr_parse_unix(path, out))
+            return true;
+        strbuf_printf(why, "the socket path is empty or longer than the %zu bytes that the system takes",
+                      sizeof out->u.un.sun_path - 1);
+        return false;
+    }
+    if (slice_find(text, ':') < 0)
+        return bare_port(text, out, why);
+    if (text.p[0] == ':' && slice_find((struct slice){text.p + 1, text.n - 1}, ':') < 0)
+        return bare_port((struct slice){text.p + 1, text.n - 1}, out, why);
+    if (slice_starts(text, SLICE("*:")))
+        return bare_port((struct slice){text.p + 2, text.n - 2}, out, why);
+    if (!addr_split_host_port(text, &host, &port) || port == 0) {
+        strbuf_printf(why,
+                      "\"" SLICE_FMT "\" is not PORT, HOST:PORT, \"[IPv6]:PORT\" or unix:/path (an IPv6 address stands "
+                      "in brackets)",
+                      SLICE_ARG(text));
+        return false;
+    }
+    if (slice_eq_nocase(host, SLICE("localhost")))
+        host = SLICE("127.0.0.1");
+    if (addr_parse_ip(host, port, out))
+        return true;
+    strbuf_printf(why, "\"" SLICE_FMT "\" is not an IP address: a listener binds to addresses, not to names",
+                  SLICE_ARG(host));
+    return false;
+}
+
+static int parse_mode(struct cfg_load *load, const struct cfg_node *node, void *dst)
+{
+    struct listener_settings *l = container_of(dst, struct listener_settings, mode);
+    const char *text = cfg_node_text(node);
+    unsigned mode = 0;
+    size_t digits = 0;
+
+    for (; text && text[digits] >= '0' && text[digits] <= '7' && digits < 5; digits++)
+        mode = mode * 8 + (unsigned)(text[digits] - '0');
+    if (!text || digits < 3 || text[digits] || mode > 0777) {
+        cfg_error(load, node, "write it as chmod takes it, for example mode: \"0660\"",
+                  "mode is not an octal file mode");
+        return -1;
+    }
+    l->mode = mode;
+    l->has_mode = true;
+    return 0;
+}
+
+static void print_mode(const void *src, struct strbuf *out)
+{
+    const struct listener_settings *l = container_of(src, const struct listener_settings, mode);
+
+    if (l->has_mode)
+        strbuf_printf(out, "\"0%o\"", l->mode);
+    else
+        strbuf_str(out, "null");
+}
+
+static void check_listener(struct cfg_load *load, const struct cfg_node *node, void *obj)
+{
+    struct listener_settings *l = obj;
+    bool has_unix = false;
+
+    l->node = node;
+    l->n_addrs = l->address.n;
+    l->addrs = arena_alloc(cfg_arena(load), MAX_OF(l->n_addrs, (size_t)1) * sizeof *l->addrs);
+    if (!l->addrs) {
+        l->n_addrs = 0;
+        cfg_error(load, node, NULL, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < l->n_addrs; i++) {
+        char text[256];
+        struct strbuf why;
+        strbuf_init(&why, text, sizeof text);
+        if (!listen_address_parse(slice_of(l->address.v[i]), &l->addrs[i], &why))
+            cfg_error(load, l->address.nodes[i], NULL, "%s", why.p);
+        else
+            has_unix = has_unix || l->addrs[i].u.sa.sa_family == AF_UNIX;
+    }
+    if (l->has_mode && !has_unix)
+        cfg_error(load, cfg_node_key(node, "mode"), "a mode belongs to a unix: address",
+                  "mode is given, but no address of this listener is a unix socket");
+    if (!l->name)
+        l->name = l->n_addrs ? l->address.v[0] : "";
+}
+
+static int listener_shorthand(struct cfg_load *load, const struct cfg_node *node, void *obj)
+{
+    struct listener_settings *l = obj;
+    const char **v = arena_alloc(cfg_arena(load), sizeof *v);
+    const struct cfg_node **nodes = arena_alloc(cfg_arena(load), sizeof *nodes);
+
+    if (!cfg_node_text(node) || !v || !nodes)
+        return -1;
+    v[0] = cfg_node_text(node);
+    nodes[0] = node;
+    l->address = (struct cfg_strings){.n = 1, .v = v, .nodes = nodes};
+    check_listener(load, node, l);
+    return 0;
+}
+
+static const struct cfg_field listener_fields[] = {
+    {.key = "name",
+     .type = CFG_STRING,
+     .offset = offsetof(struct listener_settings, name),
+     .doc = "What this listener is called in the log. Default: its first address.",
+     .example = "public"},
+    {.key = "address",
+     .type = CFG_STRINGS,
+     .offset = offsetof(struct listener_settings, address),
+     .flags = CFG_REQUIRED,
+     .doc = "Where to listen: PORT (every IPv4 and IPv6 address), HOST:PORT, \"[IPv6]:PORT\" or unix:/path. One or a "
+            "list.",
+     .example = "[\"0.0.0.0:6080\", \"[::]:6080\"]"},
+    {.key = "mode",
+     .type = CFG_CUSTOM,
+     .offset = offsetof(struct listener_settings, mode),
+     .doc = "Permissions of a unix socket file, as chmod takes them. Default: what the umask leaves.",
+     .example = "\"0660\"",
+     .parse = parse_mode,
+     .print = print_mode},
+    {.key = "limits",
+     .type = CFG_STRUCT,
+     .offset = offsetof(struct listener_settings, limits),
+     .doc = "Limits that differ from the global ones for what comes in here.",
+     .table = &limits_override_table},
+    {.key = "timeouts",
+     .type = CFG_STRUCT,
+     .offset = offsetof(struct listener_settings, timeouts),
+     .doc = "Timeouts that differ from the global ones for what comes in here.",
+     .table = &timeouts_override_table},
+    CFG_TABLE_END,
+};
+
+const struct cfg_table listener_table = {
+    .name = "listeners[]",
+    .doc = "Where clients come in.",
+    .size = sizeof(struct listener_settings),
+    .fields = listener_fields,
+    .set_offset = -1,
+    .check = check_listener,
+    .shorthand = listener_shorthand,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * Backend to client: read behind a headroom, write the frame header backwards into it, so header and payload leave in
+ * one write and nothing is copied. The backend is read only when nothing waits for the client: that is the
+ * backpressure, and it makes every pause a frame boundary.
+ */
+#include "relay/relay.h"
+
+#define HEADROOM 16 /* WS_SERVER_HEADER_MAX and a bit, so that the payload starts aligned */
+
+bool down_waits(const struct session *s)
+{
+    return !s->front_mute && (!lane_empty(&s->down) || control_waits(s));
+}
+
+/* Nobody is left to hear the backend, but it is read: a backend that blocks in its write would never read our last
+ * bytes, and closing a socket with unread input resets it and destroys them. */
+static bool down_discard(struct session *s, size_t *budget)
+{
+    uint8_t waste[4096];
+    size_t got = 0;
+    enum io io = stream_read(s->back, waste, sizeof waste, &got);
+
+    if (io == IO_AGAIN)
+        return false;
+    if (io == IO_OK) {
+        *budget -= MIN_OF(*budget, got);
+        return true;
+    }
+    s->back_eof = true;
+    if (s->back_state == BACK_FLUSH && io == IO_EOF)
+        return false; /* it may still read what is on its way up */
+    session_back_done(s, STREAM_END_CLEAN);
+    return true;
+}
+
+bool down_in(struct session *s, size_t *budget)
+{
+    struct lane *l = &s->down;
+    size_t room;
+    size_t got = 0;
+    enum io io;
+
+    if (s->back_state == BACK_LINGER || s->back_state == BACK_FLUSH)
+        return !s->back_eof && down_discard(s, budget);
+    if (s->back_state != BACK_OPEN || s->close_queued || s->front_mute || down_waits(s))
+        return false;
+    if (!lane_take(s, l, l->read_size)) {
+        session_close(s, END_BY_US, WS_CLOSE_TRY_LATER, "out of memory");
+        return true;
+    }
+    room = l->cap - HEADROOM;
+    io = stream_read(s->back, l->buf + HEADROOM, room, &got);
+    switch (io) {
+    case IO_OK:
+        lane_learn(s, l, room, got);
+        *budget -= MIN_OF(*budget, got);
+        l->head = (uint32_t)(HEADROOM - ws_encode_header(l->buf + HEADROOM, WS_BINARY, true, false, got));
+        l->mark = l->raw = l->tail = (uint32_t)(HEADROOM + got);
+        s->bytes_down += got;
+        s->messages_down++;
+        s->active_at = s->front_at = loop_now(s->env->loop);
+        return true;
+    case IO_AGAIN:
+        lane_drop(s, l);
+        return false;
+    case IO_EOF:
+        lane_drop(s, l);
+        session_backend_eof(s);
+        return true;
+    default:
+        lane_drop(s, l);
+        session_backend_failed(s, s->back->why ? s->back->why : "connection lost");
+        return true;
+    }
+}
+
+/* A client that says Close and is gone fails our write before we have read what it said last, so only the down
+ * direction is over here; reading goes on to the end that the socket will tell. */
+static bool front_deaf(struct session *s)
+{
+    s->front_mute = true;
+    s->close_at = loop_now(s->env->loop);
+    lane_drop(s, &s->down);
+    control_drop(s);
+    if (s->front_state > FRONT_CLOSING || s->input_bad)
+        session_front_done(s, STREAM_END_ABORT);
+    return true;
+}
+
+/* Our Close is out. Whether the peer's is here decides what is left to do. */
+static void close_left(struct session *s)
+{
+    s->close_at = loop_now(s->env->loop);
+    if (s->front_state != FRONT_CLOSED)
+        return;
+    /* The peer said all it had to say, and nothing came behind its Close: the connection ends here and now. */
+    if (!s->input_bad) {
+        session_front_done(s, STREAM_END_CLEAN);
+        return;
+    }
+    if (stream_shut_write(s->front) == IO_FAIL)
+        session_front_done(s, STREAM_END_ABORT);
+    else
+        s->front_state = FRONT_LINGER;
+}
+
+bool down_out(struct session *s)
+{
+    struct lane *l = &s->down;
+    bool moved = false;
+    size_t put = 0;
+    enum io io;
+
+    if (s->front_state >= FRONT_LINGER || s->front_mute)
+        return false;
+    if (!lane_empty(l)) {
+        struct iovec v = {l->buf + l->head, l->tail - l->head};
+        io = stream_write(s->front, &v, 1, &put);
+        if (io == IO_AGAIN)
+            return false;
+        if (io != IO_OK)
+            return front_deaf(s);
+        l->head += (uint32_t)put;
+        s->active_at = s->front_at = loop_now(s->env->loop);
+        moved = true;
+        if (!lane_empty(l))
+            return true;
+        lane_drop(s, l);
+    }
+    if (!control_waits(s))
+        return moved;
+    io = control_out(s, &moved);
+    if (io == IO_FAIL || io == IO_EOF)
+        return front_deaf(s);
+    if (s->close_sent)
+        close_left(s);
+    return moved;
+}
