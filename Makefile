@@ -86,6 +86,25 @@ $(OUT)/wsbridge: $(OUT)/obj/app/main.o $(ARCHIVES)
 
 -include $(shell find $(OUT)/obj $(OUT)/tests -name '*.d' 2>/dev/null)
 
+# --- try it -----------------------------------------------------------------------------------------------------------
+# The demo's page talks to the built-in echo, or to the TCP service given in TO: its route is a file that config/demo.yaml
+# includes.
+
+TO ?=
+RUN_PORT := 6080
+.PHONY: run
+run: deps
+	@$(MAKE) --no-print-directory all
+	@mkdir -p build/run.d
+ifeq ($(strip $(TO)),)
+	@rm -f build/run.d/to.yaml
+	@echo "Open http://localhost:$(RUN_PORT)/"
+else
+	@printf 'services:\n  service: {to: "%s"}\nroutes:\n  - {path: /service, service: service}\n' '$(strip $(TO))' > build/run.d/to.yaml
+	@echo "Open http://localhost:$(RUN_PORT)/?path=/service"
+endif
+	@exec $(OUT)/wsbridge -c config/demo.yaml
+
 include tests/tests.mk
 
 .PHONY: clean help
@@ -93,4 +112,4 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@sed -n 's/^#   //p' Makefile tests/tests.mk
+	@sed -n 's/^#   //p' Makefile $(filter tests/%.mk,$(MAKEFILE_LIST))

@@ -57,3 +57,4 @@ fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz FUZZ_SECONDS=600 fuzz-run
 
 include tests/lint/lint.mk
+include tests/check.mk

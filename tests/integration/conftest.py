@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the wsbridge authors
+"""Fixtures: `bridge` starts wsbridge (any number of them), `backend` makes backends; both end with the test, and the
+program's end is checked."""
+
+from harness_fixtures import backend, black_hole, bridge, pytest_runtest_makereport  # noqa: F401
