@@ -26,8 +26,8 @@ struct http_field {
 struct http_head {
     struct slice method_text;
     enum http_method method;
-    struct slice
-        target; /* origin-form always: of absolute-form the part behind the authority ("/" if empty); "*" for OPTIONS */
+    struct slice target; /* origin-form always: of absolute-form the part behind the authority ("/" if empty; "?query"
+                            if it has no path), or "*" for OPTIONS. http_url_split reads all of them. */
     struct slice authority; /* the Host value or the absolute-form's authority; empty for HTTP/1.0 without Host */
     unsigned minor;         /* HTTP/1.minor: 0 or 1 */
     bool keep_alive;        /* by version and Connection */
@@ -39,9 +39,15 @@ struct http_head {
     struct http_field fields[HTTP_FIELDS_MAX];
 };
 
+/* Positions, never pointers: the bytes may move between two calls. */
 struct http_parser {
-    size_t seen; /* bytes already looked at */
-    size_t max;  /* bytes a head may have (limits.request_header) */
+    size_t seen;     /* bytes already looked at */
+    size_t max;      /* bytes a head may have (limits.request_header) */
+    size_t mark;     /* where the method, target or version being read begins */
+    uint16_t fields; /* field lines begun */
+    uint8_t state;
+    uint8_t blank; /* empty lines before the request line */
+    uint8_t major; /* of the version */
 };
 
 enum http_parse { HTTP_PARSE_MORE, HTTP_PARSE_DONE, HTTP_PARSE_BAD };
@@ -53,12 +59,13 @@ struct http_bad {
 
 static inline void http_parser_init(struct http_parser *p, size_t max)
 {
-    p->seen = 0;
-    p->max = max;
+    *p = (struct http_parser){.max = max};
 }
 
 /* DONE: *used is the length of the head with its empty line. Empty lines before the request line (at most two CRLF) are
- * skipped. BAD: *bad is filled. Wrong bytes are refused as soon as they are seen, not when the head is complete. */
+ * skipped. BAD: *bad is filled. Wrong bytes are refused as soon as they are seen, not when the head is complete.
+ * MORE: n is less than max, so there is always room for more. *head is filled by DONE alone. After DONE the parser is
+ * ready for the next request; after BAD the connection is over. */
 MUST_CHECK enum http_parse http_head_parse(struct http_parser *p, const char *buf, size_t n, struct http_head *head,
                                            size_t *used, struct http_bad *bad);
 
