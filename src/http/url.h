@@ -13,6 +13,7 @@ struct http_url {
     struct slice query; /* raw, without '?'; empty when there is none */
 };
 
+/* A target as http_head_parse leaves it: the path of "?query" is "/". */
 void http_url_split(struct slice target, struct http_url *out);
 
 /* The path decoded once, for matching and for files. Refused (false): bad or truncated %, NUL and control characters,
@@ -20,11 +21,13 @@ void http_url_split(struct slice target, struct http_url *out);
  * folded to one. */
 MUST_CHECK bool http_path_decode(struct slice raw, struct strbuf *out);
 
-/* The first value of `name` in a query, percent- and plus-decoded into `out`. False when absent or malformed. */
+/* The first value of `name` in a query, percent- and plus-decoded and appended to `out`. False, and `out` as it was,
+ * when absent or malformed: a bad or truncated %, a control character, invalid UTF-8, or no room. */
 MUST_CHECK bool http_query_get(struct slice query, const char *name, struct strbuf *out);
 
-/* Authority "host[:port]" as in Host. `host` keeps its brackets off. port 0: none given. Userinfo, empty host and wrong
- * characters are refused. */
+/* Authority "host[:port]" as in Host. `host` keeps its brackets off. port 0: none given. Refused: userinfo, an empty
+ * host, one longer than 253 bytes or with anything but letters, digits, '-', '_' and single dots (no IPv6 zone, no
+ * percent), an empty port, port 0, leading zeros. */
 struct http_authority {
     struct slice host;
     uint16_t port;
