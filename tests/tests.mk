@@ -58,3 +58,4 @@ fuzz:
 
 include tests/lint/lint.mk
 include tests/check.mk
+include tests/bench/bench.mk

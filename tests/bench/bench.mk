@@ -1,0 +1,41 @@
+# Benchmarks.
+#
+#   make bench                everything beside the peers, in turn, JSON to build/bench (make bench ONLY=echo,up-16k PEERS=haproxy,wsbridge RUNS=3)
+#   make bench-quick          the main lines only, a few minutes
+#   make bench-smoke          system calls and allocations a message, with ceilings; no clock is read
+#   make bench-floor          wsbridge beside the least forwarder that could do the work
+#   make bench-report         the last JSON as a table (build/bench/report.md) and a chart (build/bench/report.svg)
+
+# --- the load generator and its driver --------------------------------------------------------------------------------
+BENCH_DIR   := $(BUILD)/bench
+BENCH_FLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARN)
+BENCH_LOAD  := $(wildcard tests/bench/load_*.c)
+BENCH_TOOLS := $(BENCH_DIR)/wsload $(BENCH_DIR)/floor $(BENCH_DIR)/alloc_count.so
+BENCH       := /usr/bin/python3 tests/bench/bench.py --build $(BUILD) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) $(if $(RUNS),--runs $(RUNS))
+
+$(BENCH_DIR)/wsload: $(BENCH_LOAD) tests/bench/load.h
+	@mkdir -p $(@D)
+	@echo "  BENCH $@"
+	$(Q)$(CC) $(BENCH_FLAGS) -o $@ $(BENCH_LOAD) -lssl -lcrypto
+$(BENCH_DIR)/floor: tests/bench/floor.c
+	@mkdir -p $(@D)
+	@echo "  BENCH $@"
+	$(Q)$(CC) $(BENCH_FLAGS) -o $@ $< -lcrypto
+$(BENCH_DIR)/alloc_count.so: tests/bench/alloc_count.c
+	@mkdir -p $(@D)
+	@echo "  BENCH $@"
+	$(Q)$(CC) $(BENCH_FLAGS) -fPIC -shared -o $@ $<
+
+.PHONY: bench bench-quick bench-smoke bench-floor bench-report bench-tools
+bench-tools: $(BENCH_TOOLS)
+bench: $(OUT)/wsbridge $(BENCH_TOOLS)
+	@$(BENCH) full
+bench-quick: $(OUT)/wsbridge $(BENCH_TOOLS)
+	@$(BENCH) quick
+bench-floor: $(OUT)/wsbridge $(BENCH_TOOLS)
+	@$(BENCH) floor
+bench-smoke: $(OUT)/wsbridge $(BENCH_TOOLS)
+	@$(BENCH) smoke
+bench-report:
+	@/usr/bin/python3 tests/bench/report.py $(BENCH_DIR)
+# --- end of the load generator and its driver -------------------------------------------------------------------------
