@@ -121,7 +121,6 @@ static int listener_shorthand(struct cfg_load *load, const struct cfg_node *node
     v[0] = cfg_node_text(node);
     nodes[0] = node;
     l->address = (struct cfg_strings){.n = 1, .v = v, .nodes = nodes};
-    check_listener(load, node, l);
     return 0;
 }
 

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * The command line. The short form (a port and a target) becomes a configuration text of the same three lines that a
+ * file would have, so there is one way through the program and one kind of error message.
+ */
+#include "app/cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <ev.h>
+#include <openssl/crypto.h>
+#include <yaml.h>
+
+static const char help_text[] =
+    "wsbridge: reach TCP services from the browser, through WebSocket\n"
+    "\n"
+    "usage:  wsbridge [options] [HOST:]PORT TARGET     one service, no file needed\n"
+    "        wsbridge -c FILE                          run with a configuration\n"
+    "        wsbridge -t -c FILE                       check it: every error with its place\n"
+    "        wsbridge -T -c FILE                       print the effective configuration\n"
+    "\n"
+    "TARGET  host:port, [IPv6]:port, unix:/path, builtin:echo\n"
+    "\n"
+    "options\n"
+    "  -w, --web DIR          answer plain requests with the files in DIR\n"
+    "      --index FILE       the file that stands for a directory (index.html)\n"
+    "      --origin ORIGIN    pages that may connect: same (default), any, or https://host; repeatable\n"
+    "      --log LEVEL        error, warn, info or debug\n"
+    "  -c, --config FILE      a configuration file, or a directory of *.yaml; repeatable\n"
+    "  -t, --check            check the configuration and exit: 0 or 78\n"
+    "  -T, --print            print the effective configuration as YAML and exit\n"
+    "  -V, --version          version; -VV: how it was built\n"
+    "  -h, --help             this page\n"
+    "\n"
+    "examples\n"
+    "  wsbridge --web /usr/share/novnc 6080 localhost:5901     noVNC on http://localhost:6080/vnc.html\n"
+    "  wsbridge 127.0.0.1:6080 localhost:23                    a telnet server, for this machine only\n"
+    "  wsbridge 6080 unix:/run/app.sock                        a unix socket\n"
+    "  wsbridge -T --web /usr/share/novnc 6080 localhost:5901 > wsbridge.yaml    grow into a file\n"
+    "\n"
+    "signals: TERM drains and ends, a second TERM or INT ends at once, HUP reads the file again, USR1 opens the log "
+    "again.\n"
+    "exit codes: 0, 1 run-time failure, 64 usage, 77 cannot bind or no permission, 78 configuration.\n"
+    "Manual: wsbridge(8), wsbridge.yaml(5). Every option with its default: wsbridge --print-reference\n";
+
+void cli_print_help(void)
+{
+    fputs(help_text, stdout);
+}
+
+void cli_print_version(bool build)
+{
+    printf("wsbridge %s\n", WSBRIDGE_VERSION);
+    if (!build)
+        return;
+    printf("libev %d.%d, libyaml %s, %s\n", ev_version_major(), ev_version_minor(), yaml_get_version_string(),
+           OpenSSL_version(OPENSSL_VERSION));
+    printf("compiled with %s\n", __VERSION__);
+}
+
+static void wrong(struct cli *c, const char *fmt, const char *arg)
+{
+    fprintf(stderr, "wsbridge: ");
+    fprintf(stderr, fmt, arg);
+    fprintf(stderr, "\nTry `wsbridge --help`.\n");
+    c->action = CLI_WRONG;
+}
+
+/* --- the short form as YAML ------------------------------------------------------------------------------------------
+ */
+
+struct short_form {
+    const char *web;
+    const char *index;
+    const char *level;
+    const char *origins[16];
+    size_t n_origins;
+    const char *listen;
+    const char *target;
+};
+
+/* A double-quoted scalar. Bytes that YAML cannot hold stay as they are, and the reader says so. */
+static void put_quoted(FILE *f, const char *text)
+{
+    fputc('"', f);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', f);
+        fputc(*text, f);
+    }
+    fputc('"', f);
+}
+
+static void put_key(FILE *f, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    fprintf(f, "%s: ", key);
+    put_quoted(f, value);
+    fputc('\n', f);
+}
+
+static void make_text(struct cli *c, const struct short_form *sf)
+{
+    size_t n = 0;
+    FILE *f = open_memstream(&c->text, &n);
+    char *web = sf->web && strncmp(sf->web, "builtin:", 8) != 0 ? realpath(sf->web, NULL) : NULL;
+
+    if (!f) {
+        wrong(c, "%s", "out of memory");
+        return;
+    }
+    put_key(f, "listen", sf->listen);
+    put_key(f, "files", web ? web : sf->web);
+    put_key(f, "index", sf->index);
+    put_key(f, "to", sf->target);
+    if (sf->n_origins) {
+        fputs("origins: [", f);
+        for (size_t i = 0; i < sf->n_origins; i++) {
+            fputs(i ? ", " : "", f);
+            put_quoted(f, sf->origins[i]);
+        }
+        fputs("]\n", f);
+    }
+    if (sf->level) {
+        fputs("log: {level: ", f);
+        put_quoted(f, sf->level);
+        fputs("}\n", f);
+    }
+    fclose(f);
+    free(web);
+    c->source.text = c->text;
+}
+
+/* --- parsing ---------------------------------------------------------------------------------------------------------
+ */
+
+enum { OPT_INDEX = 256, OPT_ORIGIN, OPT_LOG, OPT_REFERENCE, OPT_SCHEMA, OPT_MDOC };
+
+static const struct option long_options[] = {
+    {"web", required_argument, NULL, 'w'},
+    {"index", required_argument, NULL, OPT_INDEX},
+    {"origin", required_argument, NULL, OPT_ORIGIN},
+    {"log", required_argument, NULL, OPT_LOG},
+    {"config", required_argument, NULL, 'c'},
+    {"check", no_argument, NULL, 't'},
+    {"print", no_argument, NULL, 'T'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {"print-reference", no_argument, NULL, OPT_REFERENCE},
+    {"print-schema", no_argument, NULL, OPT_SCHEMA},
+    {"print-mdoc", no_argument, NULL, OPT_MDOC},
+    {NULL, 0, NULL, 0},
+};
+
+static bool take_option(struct cli *c, struct short_form *sf, int opt)
+{
+    switch (opt) {
+    case 'w':
+        sf->web = optarg;
+        break;
+    case OPT_INDEX:
+        sf->index = optarg;
+        break;
+    case OPT_LOG:
+        sf->level = optarg;
+        break;
+    case OPT_ORIGIN:
+        if (sf->n_origins == ARRAY_LEN(sf->origins)) {
+            wrong(c, "too many origins: use a configuration file (%s)", "-c FILE");
+            return false;
+        }
+        sf->origins[sf->n_origins++] = optarg;
+        break;
+    case 'c':
+        if (c->source.n_paths == CLI_PATHS_MAX) {
+            wrong(c, "too many configuration files: give their directory to %s", "-c");
+            return false;
+        }
+        c->paths[c->source.n_paths++] = optarg;
+        break;
+    case 't':
+        c->action = CLI_CHECK;
+        break;
+    case 'T':
+        c->action = CLI_EFFECTIVE;
+        break;
+    case 'V':
+        c->action = c->action == CLI_VERSION ? CLI_BUILD : CLI_VERSION;
+        break;
+    case 'h':
+        c->action = CLI_HELP;
+        break;
+    case OPT_REFERENCE:
+        c->action = CLI_REFERENCE;
+        break;
+    case OPT_SCHEMA:
+        c->action = CLI_SCHEMA;
+        break;
+    case OPT_MDOC:
+        c->action = CLI_MDOC;
+        break;
+    default: /* getopt said what is wrong */
+        fprintf(stderr, "Try `wsbridge --help`.\n");
+        c->action = CLI_WRONG;
+        return false;
+    }
+    return true;
+}
+
+static bool needs_configuration(enum cli_action a)
+{
+    return a == CLI_RUN || a == CLI_CHECK || a == CLI_EFFECTIVE;
+}
+
+void cli_parse(struct cli *c, int argc, char **argv)
+{
+    struct short_form sf = {0};
+    bool has_short;
+    int opt;
+
+    memset(c, 0, sizeof *c);
+    c->source.paths = c->paths;
+    while ((opt = getopt_long(argc, argv, "w:c:tTVh", long_options, NULL)) != -1)
+        if (!take_option(c, &sf, opt))
+            return;
+    if (!needs_configuration(c->action))
+        return;
+    has_short = sf.web || sf.index || sf.n_origins || sf.level || optind < argc;
+    if (c->source.n_paths && has_short) {
+        wrong(c, "%s belongs to the short form, and -c names a file that says it all: use one of them",
+              optind < argc ? argv[optind]
+              : sf.web      ? "--web"
+              : sf.index    ? "--index"
+              : sf.level    ? "--log"
+                            : "--origin");
+        return;
+    }
+    if (c->source.n_paths)
+        return;
+    if (optind >= argc || argc - optind > 2 || (argc - optind == 1 && !sf.web)) {
+        wrong(c, "%s",
+              optind >= argc      ? "nothing to do: give a port and a target, or -c FILE"
+              : argc - optind > 2 ? "too many arguments: a port and a target are enough"
+                                  : "the target is missing: wsbridge [HOST:]PORT TARGET");
+        return;
+    }
+    sf.listen = argv[optind];
+    sf.target = argc - optind == 2 ? argv[optind + 1] : NULL;
+    make_text(c, &sf);
+}
+
+void cli_fini(struct cli *c)
+{
+    free(c->text);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * main: the command line's wish, carried out.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/cli.h"
+#include "app/server.h"
+
+static void put_stream(void *arg, struct slice text)
+{
+    fwrite(text.p, 1, text.n, arg);
+}
+
+static bool wants_color(void)
+{
+    const char *no = getenv("NO_COLOR");
+
+    return isatty(STDERR_FILENO) && !(no && *no);
+}
+
+static int with_settings(const struct cli *c)
+{
+    struct settings *s = settings_load(&c->source, wants_color(), put_stream, stderr);
+    int rc = EXIT_OK;
+
+    if (!s)
+        return c->source.text ? EXIT_USAGE : EXIT_CONFIG;
+    if (c->action == CLI_RUN)
+        return server_run(s, &c->source);
+    if (c->action == CLI_EFFECTIVE)
+        cfg_print_effective(&settings_table, s, put_stream, stdout);
+    else
+        printf("configuration is fine: %zu listeners, %zu services, %zu routes\n", s->listeners.n, s->services.n,
+               s->routes.n);
+    if (fflush(stdout) != 0)
+        rc = EXIT_RUNTIME;
+    settings_give(s);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli c;
+    int rc = EXIT_OK;
+
+    cli_parse(&c, argc, argv);
+    switch (c.action) {
+    case CLI_RUN:
+    case CLI_CHECK:
+    case CLI_EFFECTIVE:
+        rc = with_settings(&c);
+        break;
+    case CLI_REFERENCE:
+        cfg_print_reference(&settings_table, put_stream, stdout);
+        break;
+    case CLI_SCHEMA:
+        cfg_print_schema(&settings_table, put_stream, stdout);
+        break;
+    case CLI_MDOC:
+        cfg_print_mdoc(&settings_table, put_stream, stdout);
+        break;
+    case CLI_HELP:
+        cli_print_help();
+        break;
+    case CLI_VERSION:
+    case CLI_BUILD:
+        cli_print_version(c.action == CLI_BUILD);
+        break;
+    case CLI_WRONG:
+        rc = EXIT_USAGE;
+        break;
+    }
+    if (fflush(stdout) != 0 && rc == EXIT_OK)
+        rc = EXIT_RUNTIME;
+    cli_fini(&c);
+    return rc;
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * See server.h. Start: everything that can fail is done before the first worker runs. Reload: a new snapshot is built
+ * beside the old one and handed to the workers only when it is whole. End: the workers drain, and the process ends with
+ * the last of them or when timeouts.drain is over.
+ */
+#include "app/server.h"
+
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/worker.h"
+
+#define RESOLVER_THREADS 4
+
+struct server {
+    struct shared shared;
+    struct settings *settings; /* the present one; one hold */
+    const struct settings_source *source;
+    struct loop *loop;
+    struct worker *workers;
+    unsigned n_workers;
+    unsigned running;
+    bool draining;
+    bool stopping;
+    struct timer drain_timer;
+    struct signal_watch term;
+    struct signal_watch intr;
+    struct signal_watch hup;
+    struct signal_watch usr1;
+};
+
+static unsigned cores(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+
+    return n > 0 ? (unsigned)n : 1;
+}
+
+/* The soft limit of descriptors is a default for old programs that use select; we can use all that we may have. */
+static void raise_descriptor_limit(struct server *sv)
+{
+    struct rlimit r;
+    uint64_t wanted = sv->settings->limits.connections;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return;
+    r.rlim_cur = r.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &r) != 0 && getrlimit(RLIMIT_NOFILE, &r) != 0)
+        return;
+    wanted = wanted > UINT64_MAX / 4 ? wanted : wanted * 2 + 100;
+    if (wanted != CFG_UNLIMITED_N && r.rlim_cur < wanted)
+        log_event(
+            sv->shared.log, LOG_WARN, "few_descriptors", KV_U("open_files", r.rlim_cur), KV_U("needed", wanted),
+            KV("help",
+               "limits.connections sessions need two descriptors each: raise the limit (ulimit -Hn, LimitNOFILE=)"));
+}
+
+/* --- sockets ---------------------------------------------------------------------------------------------------------
+ */
+
+/* One address for every worker: TCP gets a socket for each (SO_REUSEPORT spreads the connections), a unix socket is
+ * shared. */
+static int open_address(struct server *sv, size_t which, const struct addr *a, size_t slot)
+{
+    const struct listener_settings *l = settings_listener(sv->settings, which);
+    bool is_unix = a->u.sa.sa_family == AF_UNIX;
+    struct listen_options opt = {.reuse_port = !is_unix && sv->n_workers > 1, .has_mode = l->has_mode, .mode = l->mode};
+    char why[256];
+    char text[ADDR_TEXT_MAX];
+    int first = -1;
+
+    for (unsigned i = 0; i < sv->n_workers; i++) {
+        struct worker_socket *ws = &sv->workers[i].sockets[slot];
+
+        ws->which = which;
+        ws->fd = is_unix && first >= 0 ? dup(first) : socket_listen(a, &opt, why, sizeof why);
+        if (ws->fd < 0) {
+            fprintf(stderr, "wsbridge: cannot listen on %s: %s\n", addr_format(a, text),
+                    first >= 0 ? "no descriptors" : why);
+            return -1;
+        }
+        first = first >= 0 ? first : ws->fd;
+    }
+    return 0;
+}
+
+static int open_sockets(struct server *sv)
+{
+    size_t total = 0;
+    size_t slot = 0;
+
+    for (size_t i = 0; i < sv->settings->listeners.n; i++)
+        total += settings_listener(sv->settings, i)->n_addrs;
+    for (unsigned i = 0; i < sv->n_workers; i++) {
+        sv->workers[i].sockets = calloc(total, sizeof *sv->workers[i].sockets);
+        if (!sv->workers[i].sockets)
+            return -1;
+        sv->workers[i].n_sockets = total;
+        for (size_t j = 0; j < total; j++)
+            sv->workers[i].sockets[j].fd = -1;
+    }
+    for (size_t i = 0; i < sv->settings->listeners.n; i++) {
+        const struct listener_settings *l = settings_listener(sv->settings, i);
+        for (size_t j = 0; j < l->n_addrs; j++)
+            if (open_address(sv, i, &l->addrs[j], slot++) != 0)
+                return -1;
+    }
+    return 0;
+}
+
+static void remove_socket_files(const struct settings *s)
+{
+    for (size_t i = 0; i < s->listeners.n; i++) {
+        const struct listener_settings *l = settings_listener(s, i);
+        for (size_t j = 0; j < l->n_addrs; j++)
+            if (l->addrs[j].u.sa.sa_family == AF_UNIX && l->addrs[j].u.un.sun_path[0])
+                unlink(l->addrs[j].u.un.sun_path);
+    }
+}
+
+static void say_what_is_served(struct server *sv)
+{
+    const struct settings *s = sv->settings;
+    const struct route *routes = s->routes.v;
+    char text[ADDR_TEXT_MAX];
+
+    for (size_t i = 0; i < s->listeners.n; i++) {
+        const struct listener_settings *l = settings_listener(s, i);
+        for (size_t j = 0; j < l->n_addrs; j++)
+            log_event(sv->shared.log, LOG_INFO, "listening", KV("listener", l->name),
+                      KV("address", addr_format(&l->addrs[j], text)));
+    }
+    for (size_t i = 0; i < s->routes.n; i++) {
+        const struct route *r = &routes[i];
+        log_event(sv->shared.log, LOG_INFO, "route", KV("path", r->path), KV("host", r->hosts.n ? r->hosts.v[0] : "*"),
+                  KV("service", r->service ? r->service->name.name : "-"),
+                  KV("to", r->service ? r->service->to.text : "-"), KV("files", r->files ? r->files : "-"));
+        if (r->service && r->origin_any)
+            log_event(sv->shared.log, LOG_WARN, "origin_any", KV("path", r->path),
+                      KV("help", "any web page that a user visits can open this service; list the origins that may"));
+    }
+}
+
+/* --- the end ---------------------------------------------------------------------------------------------------------
+ */
+
+static void order_all(struct server *sv, enum worker_order_kind kind)
+{
+    for (unsigned i = 0; i < sv->n_workers; i++)
+        worker_order(&sv->workers[i], kind, NULL);
+}
+
+static void stop_now(struct server *sv, const char *why)
+{
+    if (sv->stopping)
+        return;
+    sv->stopping = true;
+    log_event(sv->shared.log, LOG_INFO, "stopping", KV("why", why),
+              KV_U("connections", atomic_load(&sv->shared.connections)));
+    order_all(sv, ORDER_STOP);
+}
+
+static void drain_over(struct timer *t)
+{
+    stop_now(container_of(t, struct server, drain_timer), "timeouts.drain is over");
+}
+
+static void begin_drain(struct server *sv)
+{
+    double limit = sv->settings->timeouts.drain;
+
+    sv->draining = true;
+    log_event(sv->shared.log, LOG_INFO, "draining", KV_U("connections", atomic_load(&sv->shared.connections)),
+              KV_F("within", limit));
+    order_all(sv, ORDER_DRAIN);
+    if (!isinf(limit))
+        timer_set(&sv->drain_timer, limit);
+}
+
+static void on_term(struct signal_watch *s, int signum)
+{
+    struct server *sv = container_of(s, struct server, term);
+
+    if (sv->draining)
+        stop_now(sv, "second TERM");
+    else
+        begin_drain(sv);
+}
+
+static void on_int(struct signal_watch *s, int signum)
+{
+    stop_now(container_of(s, struct server, intr), "INT");
+}
+
+static void worker_done(struct mail *m)
+{
+    struct worker *w = container_of(m, struct worker, done);
+    struct server *sv = w->server;
+
+    if (--sv->running == 0)
+        loop_stop(sv->loop);
+}
+
+/* --- reload ----------------------------------------------------------------------------------------------------------
+ */
+
+static void put_stderr(void *arg, struct slice text)
+{
+    (void)arg;
+    fwrite(text.p, 1, text.n, stderr);
+}
+
+static void reload(struct server *sv)
+{
+    struct settings *fresh = settings_load(sv->source, false, put_stderr, NULL);
+    char why[256] = "the new configuration has errors";
+
+    if (fresh && !settings_same_listeners(sv->settings, fresh)) {
+        snprintf(why, sizeof why, "the listeners changed, which takes a restart");
+        settings_give(fresh);
+        fresh = NULL;
+    }
+    if (fresh && log_reconfigure(sv->shared.log, &fresh->log.options, why, sizeof why) != 0) {
+        settings_give(fresh);
+        fresh = NULL;
+    }
+    if (!fresh) {
+        log_event(sv->shared.log, LOG_ERROR, "reload_failed", KV("why", why), KV("kept", "the old configuration"));
+        return;
+    }
+    for (unsigned i = 0; i < sv->n_workers; i++) {
+        ref_take(&fresh->ref);
+        worker_order(&sv->workers[i], ORDER_SETTINGS, fresh);
+    }
+    settings_give(sv->settings);
+    sv->settings = fresh;
+    log_event(sv->shared.log, LOG_INFO, "reloaded", KV_U("routes", fresh->routes.n),
+              KV_U("services", fresh->services.n));
+}
+
+static void on_hup(struct signal_watch *s, int signum)
+{
+    struct server *sv = container_of(s, struct server, hup);
+
+    if (sv->draining || sv->stopping)
+        return;
+    if (!sv->source->n_paths)
+        log_event(sv->shared.log, LOG_WARN, "reload_failed", KV("why", "there is no configuration file to read again"));
+    else
+        reload(sv);
+}
+
+static void on_usr1(struct signal_watch *s, int signum)
+{
+    struct server *sv = container_of(s, struct server, usr1);
+
+    if (log_reopen(sv->shared.log) != 0)
+        log_event(sv->shared.log, LOG_ERROR, "log_reopen_failed", KV("kept", "the old file"));
+}
+
+/* --- start -----------------------------------------------------------------------------------------------------------
+ */
+
+static int start_workers(struct server *sv)
+{
+    for (unsigned i = 0; i < sv->n_workers; i++) {
+        struct worker *w = &sv->workers[i];
+
+        w->main_loop = sv->loop;
+        w->server = sv;
+        mail_init(&w->done, worker_done);
+        if (worker_start(w) != 0)
+            return -1;
+        sv->running++;
+    }
+    return 0;
+}
+
+static void watch_signals(struct server *sv)
+{
+    signal_watch_start(&sv->term, sv->loop, SIGTERM, on_term);
+    signal_watch_start(&sv->intr, sv->loop, SIGINT, on_int);
+    signal_watch_start(&sv->hup, sv->loop, SIGHUP, on_hup);
+    signal_watch_start(&sv->usr1, sv->loop, SIGUSR1, on_usr1);
+}
+
+static void unwatch_signals(struct server *sv)
+{
+    signal_watch_stop(&sv->term);
+    signal_watch_stop(&sv->intr);
+    signal_watch_stop(&sv->hup);
+    signal_watch_stop(&sv->usr1);
+}
+
+static int server_init(struct server *sv)
+{
+    char why[256];
+
+    sv->shared.log = log_new(&sv->settings->log.options, why, sizeof why);
+    if (!sv->shared.log) {
+        fprintf(stderr, "wsbridge: %s\n", why);
+        return EXIT_RUNTIME;
+    }
+    sv->loop = loop_new();
+    sv->shared.resolver = resolver_new(RESOLVER_THREADS);
+    sv->n_workers = sv->settings->process.workers ? (unsigned)sv->settings->process.workers : cores();
+    sv->workers = calloc(sv->n_workers, sizeof *sv->workers);
+    if (!sv->loop || !sv->shared.resolver || !sv->workers)
+        goto no_memory;
+    raise_descriptor_limit(sv);
+    for (unsigned i = 0; i < sv->n_workers; i++)
+        if (worker_init(&sv->workers[i], i, sv->n_workers, &sv->shared, sv->settings) != 0)
+            goto no_memory;
+    timer_init(&sv->drain_timer, sv->loop, drain_over);
+    if (open_sockets(sv) != 0)
+        return EXIT_NO_PERMISSION;
+    return EXIT_OK;
+no_memory:
+    fprintf(stderr, "wsbridge: out of memory or descriptors at start\n");
+    return EXIT_RUNTIME;
+}
+
+static void server_fini(struct server *sv)
+{
+    for (unsigned i = 0; sv->workers && i < sv->n_workers; i++) {
+        for (size_t j = 0; j < sv->workers[i].n_sockets; j++)
+            if (sv->workers[i].sockets[j].fd >= 0)
+                close(sv->workers[i].sockets[j].fd);
+        worker_fini(&sv->workers[i]);
+    }
+    free(sv->workers);
+    if (sv->shared.resolver)
+        resolver_free(sv->shared.resolver);
+    if (sv->loop)
+        loop_free(sv->loop);
+    if (sv->shared.log)
+        log_free(sv->shared.log);
+    settings_give(sv->settings);
+}
+
+int server_run(struct settings *s, const struct settings_source *src)
+{
+    struct server sv = {.settings = s, .source = src};
+    int rc;
+
+    signal(SIGPIPE, SIG_IGN);
+    rc = server_init(&sv);
+    if (rc == EXIT_OK) {
+        watch_signals(&sv);
+        if (start_workers(&sv) == 0) {
+            say_what_is_served(&sv);
+        } else {
+            log_event(sv.shared.log, LOG_ERROR, "no_thread", KV("why", "the system gives no more threads"));
+            rc = EXIT_RUNTIME;
+            stop_now(&sv, "start failed");
+        }
+        if (sv.running)
+            loop_run(sv.loop);
+        unwatch_signals(&sv);
+        remove_socket_files(sv.settings);
+        log_event(sv.shared.log, LOG_INFO, "stopped", KV_B("orderly", !sv.stopping));
+    }
+    server_fini(&sv);
+    return rc;
+}

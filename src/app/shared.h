@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * Everything that more than one thread touches. What is not listed here belongs to one thread alone.
+ *
+ *   log           thread-safe by itself (obs/log.h)
+ *   resolver      thread-safe by itself (net/resolver.h)
+ *   connections   atomic: how many are open in the whole process
+ *   settings      immutable; held by an atomic count (base/ref.h)
+ *   mailboxes     net/loop.h: mailbox_post is the only call into another thread's loop
+ *   worker_stats  written by one worker, read by the main thread for its status line only after the worker has ended
+ */
+#ifndef WSBRIDGE_APP_SHARED_H
+#define WSBRIDGE_APP_SHARED_H
+
+#include <stdatomic.h>
+
+#include "net/resolver.h"
+#include "obs/log.h"
+
+struct shared {
+    struct log *log;
+    struct resolver *resolver;
+    atomic_uint connections;
+};
+
+#endif

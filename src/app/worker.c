@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * A worker's life: accept, dispatch, drain, stop. It ends when it was told to drain or stop and its last connection is
+ * gone.
+ */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "app/dispatch.h"
+#include "app/worker.h"
+#include "front/front.h"
+#include "relay/session.h"
+
+#define POOL_KEEP ((size_t)8 << 20) /* bytes of idle buffers that a worker keeps for reuse */
+
+static void finish_if_empty(struct worker *w)
+{
+    if (w->env.draining && list_empty(&w->env.conns) && list_empty(&w->env.sessions))
+        loop_stop(w->env.loop);
+}
+
+static void connection_ended(struct worker_env *env)
+{
+    struct worker *w = container_of(env, struct worker, env);
+
+    atomic_fetch_sub_explicit(env->connections, 1, memory_order_relaxed);
+    finish_if_empty(w);
+}
+
+static void socket_accepted(struct listener_owner *o, int fd, const struct addr *peer)
+{
+    struct worker_socket *ws = container_of(o, struct worker_socket, owner);
+    struct worker *w = ws->worker;
+
+    front_accept(&w->env, fd, peer, settings_listener(w->settings, ws->which), &w->settings->ref);
+}
+
+static void socket_paused(struct listener_owner *o, int err)
+{
+    struct worker_socket *ws = container_of(o, struct worker_socket, owner);
+
+    log_event(ws->worker->shared->log, LOG_WARN, "accept_paused", KV("why", strerrordesc_np(err)),
+              KV_U("connections", atomic_load(&ws->worker->shared->connections)),
+              KV("help", "raise the limit of open files (ulimit -n, LimitNOFILE=) or lower limits.connections"));
+}
+
+static void socket_resumed(struct listener_owner *o)
+{
+    struct worker_socket *ws = container_of(o, struct worker_socket, owner);
+
+    log_event(ws->worker->shared->log, LOG_INFO, "accept_resumed",
+              KV_U("connections", atomic_load(&ws->worker->shared->connections)));
+}
+
+int worker_init(struct worker *w, unsigned id, unsigned workers, struct shared *shared, struct settings *s)
+{
+    memset(w, 0, sizeof *w);
+    w->shared = shared;
+    w->env.id = id;
+    w->env.loop = loop_new();
+    w->env.pool = pool_new(POOL_KEEP);
+    w->env.resolver = shared->resolver;
+    w->env.log = shared->log;
+    w->env.connections = &shared->connections;
+    w->env.next_id = id + 1;
+    w->env.id_step = workers;
+    w->env.dispatch = dispatch_exchange;
+    w->env.connection_ended = connection_ended;
+    list_init(&w->env.sessions);
+    list_init(&w->env.conns);
+    if (!w->env.loop || !w->env.pool)
+        return -1;
+    w->settings = s;
+    ref_take(&s->ref);
+    return 0;
+}
+
+static void open_sockets(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_sockets; i++) {
+        struct worker_socket *ws = &w->sockets[i];
+
+        ws->worker = w;
+        ws->owner.accepted = socket_accepted;
+        ws->owner.paused = socket_paused;
+        ws->owner.resumed = socket_resumed;
+        ws->listener = listener_new(w->env.loop, ws->fd, &ws->owner);
+        ws->fd = -1;
+        if (!ws->listener)
+            log_event(w->shared->log, LOG_ERROR, "listen_failed", KV("why", "out of memory"),
+                      KV("listener", settings_listener(w->settings, ws->which)->name));
+    }
+}
+
+static void close_sockets(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_sockets; i++) {
+        if (w->sockets[i].listener)
+            listener_free(w->sockets[i].listener);
+        w->sockets[i].listener = NULL;
+    }
+}
+
+/* --- orders, on the worker's own thread ------------------------------------------------------------------------------
+ */
+
+static void take_settings(struct worker *w, struct settings *s)
+{
+    settings_give(w->settings);
+    w->settings = s;
+}
+
+static void drain(struct worker *w)
+{
+    if (w->env.draining)
+        return;
+    close_sockets(w);
+    w->env.draining = true;
+    session_drain_all(&w->env, "server is going away");
+    front_drain(&w->env);
+    finish_if_empty(w);
+}
+
+static void stop(struct worker *w)
+{
+    drain(w);
+    session_abort_all(&w->env);
+    front_abort_all(&w->env);
+    finish_if_empty(w);
+}
+
+static void order_deliver(struct mail *m)
+{
+    struct worker_order *order = container_of(m, struct worker_order, mail);
+
+    switch (order->kind) {
+    case ORDER_SETTINGS:
+        take_settings(order->worker, order->settings);
+        break;
+    case ORDER_DRAIN:
+        drain(order->worker);
+        break;
+    case ORDER_STOP:
+        stop(order->worker);
+        break;
+    }
+    free(order);
+}
+
+void worker_order(struct worker *w, enum worker_order_kind kind, struct settings *settings)
+{
+    struct worker_order *order = calloc(1, sizeof *order);
+
+    if (!order) {
+        if (settings)
+            settings_give(settings);
+        return;
+    }
+    mail_init(&order->mail, order_deliver);
+    order->worker = w;
+    order->kind = kind;
+    order->settings = settings;
+    mailbox_post(w->env.loop, &order->mail);
+}
+
+/* --- the thread ------------------------------------------------------------------------------------------------------
+ */
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+
+    open_sockets(w);
+    loop_run(w->env.loop);
+    mailbox_post(w->main_loop, &w->done);
+    return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+    sigset_t all;
+    sigset_t before;
+    int rc;
+
+    /* Signals are the main thread's alone; a thread inherits the mask. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&w->thread, NULL, worker_main, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    w->started = rc == 0;
+    return rc == 0 ? 0 : -1;
+}
+
+void worker_fini(struct worker *w)
+{
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    if (w->env.loop)
+        loop_free(w->env.loop);
+    if (w->env.pool)
+        pool_free(w->env.pool);
+    if (w->settings)
+        settings_give(w->settings);
+    free(w->sockets);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * A worker: one thread with its own loop, listening sockets, pool, connections and sessions. The main thread speaks to
+ * it in letters (net/loop.h, mailbox) and hears from it the same way; app/shared.h lists what they share.
+ */
+#ifndef WSBRIDGE_APP_WORKER_H
+#define WSBRIDGE_APP_WORKER_H
+
+#include <pthread.h>
+
+#include "app/settings.h"
+#include "app/shared.h"
+#include "net/env.h"
+#include "net/socket.h"
+
+struct worker;
+
+/* One listening socket of one worker. */
+struct worker_socket {
+    struct listener_owner owner;
+    struct worker *worker;
+    struct listener *listener;
+    size_t which; /* index into settings->listeners */
+    int fd;       /* until the worker starts; -1 afterwards */
+};
+
+enum worker_order_kind { ORDER_SETTINGS, ORDER_DRAIN, ORDER_STOP };
+
+/* What the main thread asks for; freed by the worker. */
+struct worker_order {
+    struct mail mail;
+    struct worker *worker;
+    enum worker_order_kind kind;
+    struct settings *settings; /* ORDER_SETTINGS: one hold passes along */
+};
+
+struct worker {
+    struct worker_env env;
+    pthread_t thread;
+    bool started;
+    struct settings *settings; /* what new connections begin with; one hold */
+    struct worker_socket *sockets;
+    size_t n_sockets;
+    struct shared *shared;
+    struct loop *main_loop;
+    struct mail done; /* to the main thread: everything here has ended */
+    void (*on_done)(struct worker *w);
+    void *server;
+};
+
+/* Prepares a worker; its sockets are still to be filled in. 0, or -1 when out of memory or descriptors. */
+MUST_CHECK int worker_init(struct worker *w, unsigned id, unsigned workers, struct shared *shared, struct settings *s);
+/* Runs it in a thread of its own. 0, or -1 when there is no thread to be had. */
+MUST_CHECK int worker_start(struct worker *w);
+void worker_order(struct worker *w, enum worker_order_kind kind, struct settings *settings);
+/* Waits for the thread and gives everything back. */
+void worker_fini(struct worker *w);
+
+#endif
