@@ -73,6 +73,9 @@ $(OUT)/obj/%.o: src/%.c $(OUT)/flags
 	@$(if $(V),,echo "  CC    $<")
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# What the assembler reads into an object is not in its .d file.
+$(OUT)/obj/serve/demo.o: src/serve/demo.html src/serve/demo.js src/serve/demo.css
+
 # Other flags or another compiler make everything anew.
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
