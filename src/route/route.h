@@ -34,7 +34,12 @@ struct route {
     struct timeouts timeouts;
 };
 
-extern const struct cfg_table route_table; /* "routes[]" */
+/* "routes[]". Its check brings path and hosts into the form that the index compares, and fills node, origin_any and
+ * origin_same; a route that is not read from a node must go through it as well. */
+extern const struct cfg_table route_table;
+
+/* Reports routes with the same host and path. Resolves nothing. */
+void route_check_all(struct cfg_load *load, const struct route *routes, size_t n);
 
 /* The index over a snapshot's routes, in its arena. */
 struct route_index;
@@ -44,7 +49,8 @@ struct route_index *route_index_new(struct arena *a, const struct route *routes,
 /* `host` without port, `path` decoded. NULL: no route. */
 const struct route *route_find(const struct route_index *ix, struct slice host, struct slice path);
 
-/* Origin policy of a route for a WebSocket request (RFC 6455, section 10.2). */
+/* Origin policy of a route for a WebSocket request (RFC 6455, section 10.2). MALFORMED: several Origin fields, or one
+ * that no browser writes, whatever the policy is. FOREIGN: well-formed but not allowed, "null" included. */
 enum origin_verdict { ORIGIN_OK, ORIGIN_FOREIGN, ORIGIN_MALFORMED };
 enum origin_verdict route_check_origin(const struct route *r, const struct http_head *h, bool secure,
                                        const struct http_authority *authority);
