@@ -107,7 +107,7 @@ struct cfg_load {
 
 /* error.c */
 void cfg_report(struct cfg_load *l, bool warning, const struct cfg_place *at, const char *help, const char *fmt,
-                va_list ap);
+                va_list ap) PRINTF_LIKE(5, 0);
 void cfg_error_at(struct cfg_load *l, const struct cfg_place *at, const char *help, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 void cfg_no_memory(struct cfg_load *l);
