@@ -64,7 +64,7 @@ void cfg_report(struct cfg_load *l, bool warning, const struct cfg_place *at, co
     if (n >= (int)sizeof(text)) { /* cut between characters, and visibly */
         for (n = sizeof(text) - 5; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80; n--)
             ;
-        strcpy(text + n, "...");
+        memcpy(text + n, "...", sizeof("..."));
     }
     if (is_known(list, &p, text))
         return;

@@ -28,11 +28,11 @@ static const struct cfg_node *append(struct cfg_load *l, const struct cfg_node *
     struct cfg_node *n = copy_of(l, a->kind == CFG_NODE_LIST ? a : b);
     size_t na = a->kind == CFG_NODE_LIST ? a->n : 1;
     size_t nb = b->kind == CFG_NODE_LIST ? b->n : 1;
-    const struct cfg_node **items = arena_alloc(l->arena, (na + nb) * sizeof(*items) + 1);
+    const struct cfg_node **items = arena_alloc(l->arena, (na + nb) * sizeof(void *) + 1);
     if (!n || !items)
         return NULL;
-    memcpy(items, a->kind == CFG_NODE_LIST ? a->u.items : &a, na * sizeof(*items));
-    memcpy(items + na, b->kind == CFG_NODE_LIST ? b->u.items : &b, nb * sizeof(*items));
+    memcpy(items, a->kind == CFG_NODE_LIST ? a->u.items : &a, na * sizeof(void *));
+    memcpy(items + na, b->kind == CFG_NODE_LIST ? b->u.items : &b, nb * sizeof(void *));
     n->kind = CFG_NODE_LIST;
     n->place = a->place;
     n->n = na + nb;

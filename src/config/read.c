@@ -273,7 +273,7 @@ static void read_strings(const struct reading *r, const struct cfg_node *node, s
     size_t n, kept = 0;
     const struct cfg_node *const *items = items_of(&node, &n);
     const char **v = alloc_items(r, n, sizeof(*v));
-    const struct cfg_node **nodes = alloc_items(r, n, sizeof(*nodes));
+    const struct cfg_node **nodes = alloc_items(r, n, sizeof(void *));
     if (!v || !nodes)
         return;
     for (size_t i = 0; i < n; i++) {
@@ -296,7 +296,7 @@ static void read_list(const struct reading *r, const struct cfg_node *node, stru
     size_t n, kept = 0;
     const struct cfg_node *const *items = items_of(&node, &n);
     char *v = alloc_items(r, n, t->size);
-    const struct cfg_node **nodes = alloc_items(r, n, sizeof(*nodes));
+    const struct cfg_node **nodes = alloc_items(r, n, sizeof(void *));
     if (!v || !nodes)
         return;
     for (size_t i = 0; i < n; i++) {
@@ -321,7 +321,7 @@ static void read_map(const struct reading *r, const struct cfg_node *node, struc
         return;
     }
     char *v = alloc_items(r, node->n, t->size);
-    const struct cfg_node **nodes = alloc_items(r, node->n, sizeof(*nodes));
+    const struct cfg_node **nodes = alloc_items(r, node->n, sizeof(void *));
     if (!v || !nodes)
         return;
     for (size_t i = 0; i < node->n; i++) {

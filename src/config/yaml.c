@@ -70,7 +70,7 @@ static bool push(struct builder *b, const struct cfg_node *node)
 {
     if (b->n == b->cap) {
         size_t cap = b->cap ? b->cap * 2 : 64;
-        const struct cfg_node **more = realloc(b->children, cap * sizeof(*more));
+        const struct cfg_node **more = realloc(b->children, cap * sizeof(void *));
         if (!more) {
             cfg_no_memory(b->load);
             return false;
@@ -250,7 +250,7 @@ static bool fill(struct builder *b, const struct frame *f)
     size_t n = b->n - f->base;
     bool map = node->kind == CFG_NODE_MAP;
     const struct cfg_node **children = b->children + f->base;
-    void *copy = arena_alloc(b->load->arena, n * sizeof(*children) + 1);
+    void *copy = arena_alloc(b->load->arena, n * sizeof(void *) + 1);
     if (!copy)
         return false;
     node->n = map ? n / 2 : n;
@@ -262,7 +262,7 @@ static bool fill(struct builder *b, const struct frame *f)
     }
     if (!map) {
         if (n)
-            memcpy(copy, children, n * sizeof(*children));
+            memcpy(copy, children, n * sizeof(void *));
         node->u.items = copy;
         return true;
     }
