@@ -329,13 +329,51 @@ static size_t control_take(struct ws_decoder *d, const uint8_t *p, size_t n, str
 
 /* --- decoding ----------------------------------------------------------------------------------------------------- */
 
+/* The common case on its own: a message in one masked frame below 64 KiB, all of it in the input, while nothing else is
+ * under way. It leaves no trace in the decoder, so it costs neither loads nor stores there; that halves the price of a
+ * short message. Returns the bytes consumed, 0 when it is not that case (or not a valid one: decode() says why). */
+static inline size_t message_take(struct ws_decoder *d, uint8_t *p, size_t n, uint8_t *dst, struct ws_event *ev)
+{
+    size_t header = 6, len;
+    uint32_t mask;
+
+    if (n < 8 || (p[0] != (0x80 | WS_BINARY) && p[0] != (0x80 | WS_TEXT)) || p[1] < 0x80 || p[1] == 0xff)
+        return 0;
+    if (d->state != HEADER || d->have || d->message || (d->flags & CLIENT))
+        return 0;
+    len = p[1] & 0x7f;
+    if (len == 126) {
+        len = p[2] << 8 | p[3];
+        header = 8;
+        if (len < 126)
+            return 0;
+    }
+    if (n - header < len || len > d->message_max)
+        return 0;
+    memcpy(&mask, p + header - 4, 4);
+    if (!dst)
+        dst = p + header;
+    *ev =
+        (struct ws_event){.type = WS_EV_DATA, .opcode = p[0] & 0x0f, .begin = true, .end = true, .data = dst, .n = len};
+    ws_unmask(dst, p + header, len, mask);
+    if (ev->opcode == WS_TEXT && (d->flags & CHECK_UTF8)) {
+        if (!ws_utf8_feed(&d->utf8, dst, len) || !ws_utf8_complete(&d->utf8)) {
+            fail(d, TEXT_BAD, ev);
+            return n;
+        }
+    }
+    return header + len;
+}
+
 /* dst NULL: in place. Two copies of this are compiled, one for each. */
 static inline __attribute__((always_inline)) size_t decode(struct ws_decoder *d, uint8_t *bytes, size_t n, uint8_t *dst,
                                                            struct ws_event *ev)
 {
-    size_t used = 0;
+    size_t used = message_take(d, bytes, n, dst, ev);
     enum fault fault;
 
+    if (LIKELY(used))
+        return used;
     do {
         if (LIKELY(d->state == HEADER)) {
             used += header_take(d, bytes + used, n - used, &fault);

@@ -18,11 +18,14 @@ static inline uint32_t rotate(uint32_t mask, size_t by)
 {
     unsigned bits = 8 * (by & 3);
 
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    return mask >> bits | mask << (-bits & 31);
-#else
+    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        return mask >> bits | mask << (-bits & 31);
     return mask << bits | mask >> (-bits & 31);
-#endif
+}
+
+static inline uint8_t first_byte(uint32_t mask)
+{
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? mask & 0xff : mask >> 24;
 }
 
 static inline v16 load16(const uint8_t *p)
@@ -72,11 +75,8 @@ static void unmask_short(uint8_t *dst, const uint8_t *src, size_t n, uint32_t ma
         memcpy(dst, &first, 4);
         memcpy(dst + n - 4, &last, 4);
     } else {
-        uint8_t m[4];
-
-        memcpy(m, &mask, 4);
-        for (size_t i = 0; i < n; i++)
-            dst[i] = src[i] ^ m[i];
+        for (size_t i = 0; i < n; i++, mask = rotate(mask, 1))
+            dst[i] = src[i] ^ first_byte(mask);
     }
 }
 
