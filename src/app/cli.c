@@ -61,11 +61,10 @@ void cli_print_version(bool build)
     printf("compiled with %s\n", __VERSION__);
 }
 
-static void wrong(struct cli *c, const char *fmt, const char *arg)
+/* What is wrong, and about which argument (may be empty). */
+static void wrong(struct cli *c, const char *arg, const char *what)
 {
-    fprintf(stderr, "wsbridge: ");
-    fprintf(stderr, fmt, arg);
-    fprintf(stderr, "\nTry `wsbridge --help`.\n");
+    fprintf(stderr, "wsbridge: %s%s%s\nTry `wsbridge --help`.\n", arg, *arg ? ": " : "", what);
     c->action = CLI_WRONG;
 }
 
@@ -110,7 +109,7 @@ static void make_text(struct cli *c, const struct short_form *sf)
     char *web = sf->web && strncmp(sf->web, "builtin:", 8) != 0 ? realpath(sf->web, NULL) : NULL;
 
     if (!f) {
-        wrong(c, "%s", "out of memory");
+        wrong(c, "", "out of memory");
         return;
     }
     put_key(f, "listen", sf->listen);
@@ -170,14 +169,14 @@ static bool take_option(struct cli *c, struct short_form *sf, int opt)
         break;
     case OPT_ORIGIN:
         if (sf->n_origins == ARRAY_LEN(sf->origins)) {
-            wrong(c, "too many origins: use a configuration file (%s)", "-c FILE");
+            wrong(c, "--origin", "too many: use a configuration file (-c FILE)");
             return false;
         }
         sf->origins[sf->n_origins++] = optarg;
         break;
     case 'c':
         if (c->source.n_paths == CLI_PATHS_MAX) {
-            wrong(c, "too many configuration files: give their directory to %s", "-c");
+            wrong(c, "-c", "too many files: give it their directory");
             return false;
         }
         c->paths[c->source.n_paths++] = optarg;
@@ -231,18 +230,19 @@ void cli_parse(struct cli *c, int argc, char **argv)
         return;
     has_short = sf.web || sf.index || sf.n_origins || sf.level || optind < argc;
     if (c->source.n_paths && has_short) {
-        wrong(c, "%s belongs to the short form, and -c names a file that says it all: use one of them",
+        wrong(c,
               optind < argc ? argv[optind]
               : sf.web      ? "--web"
               : sf.index    ? "--index"
               : sf.level    ? "--log"
-                            : "--origin");
+                            : "--origin",
+              "belongs to the short form, and -c names a file that says it all: use one of them");
         return;
     }
     if (c->source.n_paths)
         return;
     if (optind >= argc || argc - optind > 2 || (argc - optind == 1 && !sf.web)) {
-        wrong(c, "%s",
+        wrong(c, "",
               optind >= argc      ? "nothing to do: give a port and a target, or -c FILE"
               : argc - optind > 2 ? "too many arguments: a port and a target are enough"
                                   : "the target is missing: wsbridge [HOST:]PORT TARGET");
