@@ -4,9 +4,13 @@
  * One worker's event loop: a thin cover over libev, so that nothing above src/net speaks to libev. One thread only, but
  * for mailbox_post.
  *
- * A turn is: wait, callbacks of descriptors and timers, deferred tasks, then the reaper. loop_defer runs a task once on
- * the next turn (used by streams that hold bytes and by sessions whose budget is spent); loop_reap runs it at the end
- * of this turn, after which no callback of this turn is left: memory is freed there and nowhere else.
+ * A turn is: wait, callbacks of descriptors, timers and mail, deferred tasks, then the reaper. loop_defer runs a task
+ * once on the next turn (used by streams that hold bytes and by sessions whose budget is spent): that turn looks for
+ * new events without waiting and serves them first, so a task that defers itself for ever starves nobody. loop_reap
+ * runs a task at the end of this turn, after which no callback of this turn is left: memory is freed there and nowhere
+ * else.
+ *
+ * None of the watchers here is stopped by loop_free: whoever embeds one stops it first.
  */
 #ifndef WSBRIDGE_NET_LOOP_H
 #define WSBRIDGE_NET_LOOP_H
@@ -23,11 +27,12 @@ struct loop_task {
     void (*run)(struct loop_task *t);
 };
 
-struct loop *loop_new(void);    /* NULL when out of memory or descriptors; tells libev to use epoll where it can */
-void loop_free(struct loop *l); /* runs what is left for the reaper */
-void loop_run(struct loop *l);  /* until loop_stop */
-void loop_stop(struct loop *l);
-double loop_now(const struct loop *l); /* seconds, cached once a turn; monotonic enough for deadlines, not wall time */
+struct loop *loop_new(void);             /* NULL when out of memory or descriptors; epoll where there is epoll */
+void loop_free(struct loop *l);          /* delivers the mail that is left, drops deferred tasks, runs the reaper */
+void loop_run(struct loop *l);           /* turns until loop_stop; at once back when stopped before */
+void loop_turn(struct loop *l);          /* one turn that does not wait: for tests and for what steps by itself */
+void loop_stop(struct loop *l);          /* this turn is finished first */
+double loop_now(struct loop *l);         /* seconds, monotonic (not wall time), read once a turn */
 struct ev_loop *loop_ev(struct loop *l); /* for src/net alone */
 
 static inline void loop_task_init(struct loop_task *t, void (*run)(struct loop_task *t))
@@ -43,18 +48,20 @@ static inline void loop_task_cancel(struct loop_task *t)
     list_remove(&t->link);
 }
 
-/* A one-shot timer. The struct is embedded; fire may set it again. */
+/* A one-shot timer. The struct is embedded; fire may set it again. Setting one costs a heap operation, so what moves
+ * its deadline with every message keeps a timestamp and sets the timer again only when it fires. */
 struct timer {
     ev_timer w;
     struct loop *loop;
     void (*fire)(struct timer *t);
 };
 void timer_init(struct timer *t, struct loop *l, void (*fire)(struct timer *t));
-void timer_set(struct timer *t, double seconds); /* from now; replaces what was set */
+void timer_set(struct timer *t, double seconds); /* from now; replaces what was set; INFINITY cancels */
 void timer_cancel(struct timer *t);
 bool timer_is_set(const struct timer *t);
 
-/* A descriptor's readiness, for what is not a stream (listeners, signal pipes). */
+/* A descriptor's readiness, for what is not a stream (listeners, signal pipes). Level-triggered: ready comes again on
+ * every turn while the descriptor is ready and wanted. want 0 before the descriptor is closed. */
 struct fd_watch {
     ev_io w;
     struct loop *loop;
@@ -63,8 +70,9 @@ struct fd_watch {
 void fd_watch_init(struct fd_watch *f, struct loop *l, int fd, void (*ready)(struct fd_watch *f, unsigned dirs));
 void fd_watch_want(struct fd_watch *f, unsigned dirs);
 
-/* Letters from other threads. deliver runs on the loop's thread, in the order posted. The poster owns the mail until
- * deliver is called. */
+/* Letters from other threads. deliver runs on the loop's thread, in the order posted. The mail belongs to the mailbox
+ * from the post until deliver is called (loop_free delivers too); it cannot be taken back. The loop must live until
+ * mailbox_post returns. */
 struct mail {
     struct list link;
     void (*deliver)(struct mail *m);
@@ -76,7 +84,7 @@ static inline void mail_init(struct mail *m, void (*deliver)(struct mail *m))
 }
 void mailbox_post(struct loop *l, struct mail *m); /* the only call that other threads may make */
 
-/* Signals, for the main thread's loop alone. */
+/* Signals, for the main thread's loop alone. Starting unblocks the signal in the calling thread. */
 struct signal_watch {
     ev_signal w;
     struct loop *loop;

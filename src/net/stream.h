@@ -7,11 +7,18 @@
  *
  * A stream remembers what the kernel last said: after a short read or write it answers IO_AGAIN without a system call
  * until the loop reports the descriptor again, so an owner may simply loop until AGAIN and still costs one recv and one
- * send per wake-up.
+ * send per wake-up. A new stream has not been reported readable yet: its first read is AGAIN until READ was wanted and
+ * ready came. Writing is tried at once.
+ *
+ * start comes first, until it says OK; after AGAIN the stream calls ready by itself when it should be called again, and
+ * want has no effect before OK.
  *
  * want(dirs) says which readiness the owner wants to hear of; it is sticky and cheap to call with what is already set.
  * want(STREAM_READ) with bytes already inside a layer (decrypted TLS records, HTTP/2 data) must call ready on the next
- * turn: a stream never sleeps on bytes it holds.
+ * turn: a stream never sleeps on bytes it holds. Readiness is level-triggered: who wants a direction and does not use
+ * it is called again on each turn. A direction that has ended (EOF, FAIL, shut_write) is not reported any more.
+ *
+ * The two directions fail apart: after write has failed, read still gives the bytes that came before, then EOF or FAIL.
  *
  * free is the only way to end a stream; it takes the descriptor with it. It may be called from inside ready: the memory
  * goes at the end of the loop turn. No ready comes after it.
@@ -56,7 +63,11 @@ struct stream_ops {
     void (*want)(struct stream *s, unsigned dirs);
     void (*free)(struct stream *s, enum stream_end how);
     /* Optional (NULL: not possible): moves bytes between the stream and a pipe inside the kernel; same results as read
-     * and write. */
+     * and write. The caller sees to it that the pipe has room (splice_in: begin with an empty one) or holds n bytes
+     * (splice_out), because the kernel's EAGAIN does not say which end it means. A pipe is full by its number of pages
+     * long before n bytes may be in it, so a short splice_in does not mean that the stream is empty; it still waits for
+     * the next report, which comes at once when bytes are left. `more`: the caller has more to write right behind it,
+     * a last partial segment may wait for that. The program ignores SIGPIPE: splice has no MSG_NOSIGNAL. */
     enum io (*splice_in)(struct stream *s, int pipe_fd, size_t n, size_t *got);
     enum io (*splice_out)(struct stream *s, int pipe_fd, size_t n, size_t *put, int more);
 };

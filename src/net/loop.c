@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * The event loop over libev, and the small watchers that are no streams: timers, descriptors, signals, mail from other
+ * threads. It makes no policy and knows no sockets.
+ *
+ * We turn the loop ourselves and let libev do one round at a time. That gives deferred tasks and the reaper a place
+ * with a plain meaning (after every callback of the turn) without idle, prepare and check watchers whose order would
+ * have to be argued, and it costs no system call.
+ *
+ * Invariants: a task is in at most one list; `due` is empty between turns; `reap` is empty between turns but for what
+ * was put there from outside of one.
+ */
+#include "net/loop.h"
+
+#include <assert.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "net/stream.h"
+
+_Static_assert((int)STREAM_READ == (int)EV_READ && (int)STREAM_WRITE == (int)EV_WRITE,
+               "directions are passed to libev as they are");
+
+struct loop {
+    struct ev_loop *ev;
+    bool stop;
+    struct list deferred; /* for the next turn */
+    struct list due;      /* of this turn */
+    struct list reap;
+    ev_timer epoch; /* never fires: see loop_now */
+    ev_async wake;
+    pthread_mutex_t mail_lock; /* guards `mail` */
+    struct list mail;
+};
+
+/* --- turns ---------------------------------------------------------------------------------------------------------
+ */
+
+static void run_tasks(struct list *tasks)
+{
+    while (!list_empty(tasks)) {
+        struct loop_task *t = container_of(tasks->next, struct loop_task, link);
+        list_remove(&t->link);
+        t->run(t);
+    }
+}
+
+static void turn(struct loop *l, int flags)
+{
+    /* Only what was deferred before this turn's wait is due: a task that defers itself, or that a callback of this turn
+     * defers, comes after the events that are waiting in the kernel by then. */
+    list_splice(&l->due, &l->deferred);
+    if (!list_empty(&l->due) || !list_empty(&l->reap))
+        flags = EVRUN_NOWAIT;
+    ev_run(l->ev, flags);
+    run_tasks(&l->due);
+    run_tasks(&l->reap);
+}
+
+void loop_run(struct loop *l)
+{
+    ev_now_update(l->ev); /* start-up may have taken a while, and timers count from the last time read */
+    while (!l->stop)
+        turn(l, EVRUN_ONCE);
+    l->stop = false;
+}
+
+void loop_turn(struct loop *l)
+{
+    turn(l, EVRUN_NOWAIT);
+}
+
+void loop_stop(struct loop *l)
+{
+    l->stop = true;
+}
+
+void loop_defer(struct loop *l, struct loop_task *t)
+{
+    if (list_empty(&t->link))
+        list_push_back(&l->deferred, &t->link);
+}
+
+void loop_reap(struct loop *l, struct loop_task *t)
+{
+    list_remove(&t->link);
+    list_push_back(&l->reap, &t->link);
+}
+
+/* --- mail ----------------------------------------------------------------------------------------------------------
+ */
+
+static void mail_deliver(struct loop *l)
+{
+    struct list taken;
+    list_init(&taken);
+    pthread_mutex_lock(&l->mail_lock);
+    list_splice(&taken, &l->mail);
+    pthread_mutex_unlock(&l->mail_lock);
+    while (!list_empty(&taken)) {
+        struct mail *m = container_of(taken.next, struct mail, link);
+        list_remove(&m->link);
+        m->deliver(m);
+    }
+}
+
+static void on_wake(struct ev_loop *ev, ev_async *w, int revents)
+{
+    mail_deliver(container_of(w, struct loop, wake));
+}
+
+void mailbox_post(struct loop *l, struct mail *m)
+{
+    /* The send stays under the lock: the mail cannot be delivered before we are done with the loop, so even a mail that
+     * ends the loop is safe to post. */
+    pthread_mutex_lock(&l->mail_lock);
+    bool first = list_empty(&l->mail);
+    list_push_back(&l->mail, &m->link);
+    if (first)
+        ev_async_send(l->ev, &l->wake);
+    pthread_mutex_unlock(&l->mail_lock);
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------
+ */
+
+#define EPOCH_AFTER 1e9 /* seconds: thirty years; leaves a double some 100 ns of resolution */
+
+static void on_epoch(struct ev_loop *ev, ev_timer *w, int revents)
+{
+}
+
+struct loop *loop_new(void)
+{
+    struct loop *l = calloc(1, sizeof(*l));
+    if (!l)
+        return NULL;
+    l->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (!l->ev)
+        l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    if (!l->ev) {
+        free(l);
+        return NULL;
+    }
+    list_init(&l->deferred);
+    list_init(&l->due);
+    list_init(&l->reap);
+    list_init(&l->mail);
+    pthread_mutex_init(&l->mail_lock, NULL);
+    ev_async_init(&l->wake, on_wake);
+    ev_async_start(l->ev, &l->wake);
+    ev_timer_init(&l->epoch, on_epoch, EPOCH_AFTER, 0.);
+    ev_timer_start(l->ev, &l->epoch);
+    return l;
+}
+
+static void unlink_all(struct list *tasks)
+{
+    while (!list_empty(tasks))
+        list_remove(tasks->next);
+}
+
+void loop_free(struct loop *l)
+{
+    if (!l)
+        return;
+    mail_deliver(l);
+    run_tasks(&l->reap);
+    unlink_all(&l->deferred); /* so that a later loop_task_cancel does not touch our memory */
+    unlink_all(&l->due);
+    ev_timer_stop(l->ev, &l->epoch);
+    ev_async_stop(l->ev, &l->wake);
+    ev_loop_destroy(l->ev);
+    pthread_mutex_destroy(&l->mail_lock);
+    free(l);
+}
+
+/* libev's own ev_now jumps with the wall clock, and a jump must not end every session that counts its idle time. Its
+ * monotonic clock has no accessor, but a running timer's end minus what remains of it is exactly that, for the price of
+ * a subtraction. */
+double loop_now(struct loop *l)
+{
+    return l->epoch.at - ev_timer_remaining(l->ev, &l->epoch);
+}
+
+struct ev_loop *loop_ev(struct loop *l)
+{
+    return l->ev;
+}
+
+/* --- timers --------------------------------------------------------------------------------------------------------
+ */
+
+static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
+{
+    struct timer *t = container_of(w, struct timer, w);
+    ev_timer_stop(ev, w); /* libev has set it again, because it is started with `repeat` */
+    t->fire(t);
+}
+
+void timer_init(struct timer *t, struct loop *l, void (*fire)(struct timer *t))
+{
+    ev_timer_init(&t->w, on_timer, 0., 0.);
+    t->loop = l;
+    t->fire = fire;
+}
+
+void timer_set(struct timer *t, double seconds)
+{
+    assert(!isnan(seconds));
+    if (isinf(seconds)) {
+        timer_cancel(t);
+        return;
+    }
+    /* ev_timer_again moves a running timer within the heap in place; stop and start would take it out and put it in
+     * again. It takes its time from `repeat`, where zero would mean "stop". */
+    t->w.repeat = MAX_OF(seconds, 1e-6);
+    ev_timer_again(t->loop->ev, &t->w);
+}
+
+void timer_cancel(struct timer *t)
+{
+    ev_timer_stop(t->loop->ev, &t->w);
+}
+
+bool timer_is_set(const struct timer *t)
+{
+    return ev_is_active(&t->w);
+}
+
+/* --- descriptors ---------------------------------------------------------------------------------------------------
+ */
+
+static void on_fd(struct ev_loop *ev, ev_io *w, int revents)
+{
+    struct fd_watch *f = container_of(w, struct fd_watch, w);
+    f->ready(f, (unsigned)revents & (STREAM_READ | STREAM_WRITE));
+}
+
+void fd_watch_init(struct fd_watch *f, struct loop *l, int fd, void (*ready)(struct fd_watch *f, unsigned dirs))
+{
+    ev_io_init(&f->w, on_fd, fd, 0);
+    f->loop = l;
+    f->ready = ready;
+}
+
+void fd_watch_want(struct fd_watch *f, unsigned dirs)
+{
+    unsigned has = ev_is_active(&f->w) ? (unsigned)f->w.events & (STREAM_READ | STREAM_WRITE) : 0;
+    if (has == dirs)
+        return;
+    ev_io_stop(f->loop->ev, &f->w); /* drops a pending event too; a level-triggered one comes back */
+    if (!dirs)
+        return;
+    ev_io_modify(&f->w, (int)dirs);
+    ev_io_start(f->loop->ev, &f->w);
+}
+
+/* --- signals -------------------------------------------------------------------------------------------------------
+ */
+
+static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)
+{
+    struct signal_watch *s = container_of(w, struct signal_watch, w);
+    s->fire(s, w->signum);
+}
+
+void signal_watch_start(struct signal_watch *s, struct loop *l, int signum,
+                        void (*fire)(struct signal_watch *s, int signum))
+{
+    sigset_t set;
+
+    ev_signal_init(&s->w, on_signal, signum);
+    s->loop = l;
+    s->fire = fire;
+    ev_signal_start(l->ev, &s->w);
+    sigemptyset(&set); /* libev 4.33 does this only when told not to */
+    sigaddset(&set, signum);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void signal_watch_stop(struct signal_watch *s)
+{
+    ev_signal_stop(s->loop->ev, &s->w);
+}
