@@ -21,13 +21,18 @@ struct socket_options {
 };
 
 /* TCP_NODELAY always (no effect on unix sockets), and the rest. Failures are not fatal and not reported: a transport
- * without an option works without it. */
+ * without an option works without it. Linux copies all of these from a listening socket to what it accepts, so tuning
+ * the listening one once saves five system calls with each connection. */
 void socket_tune(int fd, const struct socket_options *opt);
 
-/* The stream over a connected descriptor (TCP or unix); takes fd. NULL when out of memory: fd is closed then. */
+/* The stream over a connected non-blocking descriptor (TCP or unix); takes fd. NULL when out of memory: fd is closed
+ * then. The second form is told the family (AF_UNIX or another) and saves the system call that asks for it. */
 struct stream *socket_stream_new(struct loop *l, int fd, struct stream_owner *owner);
+struct stream *socket_stream_new_as(struct loop *l, int fd, int family, struct stream_owner *owner);
 
-/* A stream that connects to `to` when started. NULL with errno when no socket can be made. */
+/* A stream that is connecting to `to`; start says how that goes. NULL with errno when no socket can be made: the reason
+ * is on this side then. A unix socket whose backlog is full fails at once with EAGAIN (the kernel reports no readiness
+ * for it), and the caller may try again with a new stream. */
 struct stream *socket_connect_new(struct loop *l, const struct addr *to, const struct socket_options *opt,
                                   struct stream_owner *owner);
 
@@ -38,7 +43,10 @@ int socket_stream_fd(const struct stream *s);
  */
 int socket_stream_detach(struct stream *s);
 
-/* A bound and listening socket, non-blocking, close-on-exec. -1 with errno and a sentence in `why`. */
+/* A bound and listening socket, non-blocking, close-on-exec. -1 with errno and a sentence in `why` (which does not
+ * repeat the address). A unix socket's file is replaced when no program answers on it any more; it is not removed at
+ * the end.
+ */
 struct listen_options {
     bool reuse_port; /* not for unix */
     int backlog;     /* 0: SOMAXCONN */
@@ -50,7 +58,7 @@ MUST_CHECK int socket_listen(const struct addr *a, const struct listen_options *
 
 /* Accepts on one listening descriptor in one loop. It accepts at most LISTENER_BATCH a turn, so that a flood does not
  * starve the sessions. At the limit of descriptors or memory it pauses, says so once through paused, and tries again by
- * itself every 100 ms and when listener_kick is called. */
+ * itself every 100 ms and when listener_kick is called. The owner may pause, kick and free it from inside accepted. */
 #define LISTENER_BATCH 16
 struct listener;
 struct listener_owner {
@@ -61,7 +69,10 @@ struct listener_owner {
 struct listener *listener_new(struct loop *l, int fd,
                               struct listener_owner *owner); /* takes fd; NULL when out of memory (fd closed) */
 void listener_pause(struct listener *l, bool on);            /* by the owner's wish (connection limit) */
-/* Stops: accepts what already waits in the kernel's queue (bounded), closes the descriptor, frees. */
+void listener_kick(struct listener *l);    /* a descriptor was given back: try now if paused by need */
+int listener_fd(const struct listener *l); /* still the listener's */
+/* Stops: hands over what already waits in the kernel's queue (at most LISTENER_DRAIN), closes the descriptor, frees. */
+#define LISTENER_DRAIN 1024
 void listener_free(struct listener *l);
 
 #endif
