@@ -35,7 +35,7 @@ struct fake_exchange {
     void *arg;
 };
 
-static void fake_record(struct fake_exchange *f, int status, const struct http_field *fields, size_t n)
+static inline void fake_record(struct fake_exchange *f, int status, const struct http_field *fields, size_t n)
 {
     f->ends++;
     f->status = status;
@@ -47,8 +47,8 @@ static void fake_record(struct fake_exchange *f, int status, const struct http_f
     }
 }
 
-static void fake_reply(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
-                       struct slice text)
+static inline void fake_reply(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                              struct slice text)
 {
     struct fake_exchange *f = container_of(x, struct fake_exchange, x);
     fake_record(f, status, fields, n);
@@ -59,8 +59,8 @@ static void fake_reply(struct http_exchange *x, int status, const struct http_fi
     f->body[text.n] = '\0';
 }
 
-static void fake_respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
-                         struct http_body *body)
+static inline void fake_respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                                struct http_body *body)
 {
     struct fake_exchange *f = container_of(x, struct fake_exchange, x);
     fake_record(f, status, fields, n);
@@ -84,14 +84,15 @@ static void fake_respond(struct http_exchange *x, int status, const struct http_
         body->free(body);
 }
 
-static int fake_accept(struct http_exchange *x, const struct http_field *fields, size_t n, struct http_accepted *out)
+static inline int fake_accept(struct http_exchange *x, const struct http_field *fields, size_t n,
+                              struct http_accepted *out)
 {
     struct fake_exchange *f = container_of(x, struct fake_exchange, x);
     fake_record(f, 101, fields, n);
     return -1;
 }
 
-static void fake_abort(struct http_exchange *x)
+static inline void fake_abort(struct http_exchange *x)
 {
     struct fake_exchange *f = container_of(x, struct fake_exchange, x);
     f->ends++;
@@ -100,7 +101,7 @@ static void fake_abort(struct http_exchange *x)
 
 /* `lines`: the header fields, each with its CRLF. False when the parser or the path decoder refuses the request, so
  * that it would never be an exchange. */
-static bool fake_request(struct fake_exchange *f, const char *method, const char *target, const char *lines)
+static inline bool fake_request(struct fake_exchange *f, const char *method, const char *target, const char *lines)
 {
     static const struct http_exchange_ops ops = {fake_reply, fake_respond, fake_accept, fake_abort};
     memset(f, 0, sizeof(*f));
@@ -123,14 +124,14 @@ static bool fake_request(struct fake_exchange *f, const char *method, const char
     return http_authority_parse(f->head.authority, &f->x.authority);
 }
 
-static void fake_free(struct fake_exchange *f)
+static inline void fake_free(struct fake_exchange *f)
 {
     free(f->body);
     f->body = NULL;
 }
 
 /* The value of a field of the answer, or NULL; fails the test when it is there twice. */
-static const char *fake_field(const struct fake_exchange *f, const char *name)
+static inline const char *fake_field(const struct fake_exchange *f, const char *name)
 {
     const char *found = NULL;
     for (size_t i = 0; i < f->n_fields; i++) {

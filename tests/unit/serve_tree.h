@@ -26,7 +26,7 @@ struct tree {
     char root[80]; /* what is served */
 };
 
-static void tree_file(const char *dir, const char *name, const char *text)
+static inline void tree_file(const char *dir, const char *name, const char *text)
 {
     char path[512];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -36,26 +36,26 @@ static void tree_file(const char *dir, const char *name, const char *text)
     close(fd);
 }
 
-static void tree_dir(const char *dir, const char *name)
+static inline void tree_dir(const char *dir, const char *name)
 {
     char path[512];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     assert_int_equal(mkdir(path, 0755), 0);
 }
 
-static void tree_link(const char *dir, const char *name, const char *target)
+static inline void tree_link(const char *dir, const char *name, const char *target)
 {
     char path[512];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     assert_int_equal(symlink(target, path), 0);
 }
 
-static unsigned char tree_data(size_t i)
+static inline unsigned char tree_data(size_t i)
 {
     return (unsigned char)(i * 7 + i / 256);
 }
 
-static void tree_special(const struct tree *t)
+static inline void tree_special(const struct tree *t)
 {
     char path[128];
     snprintf(path, sizeof(path), "%s/fifo", t->root);
@@ -73,7 +73,7 @@ static void tree_special(const struct tree *t)
     assert_int_equal(fclose(f), 0);
 }
 
-static void tree_links(const struct tree *t)
+static inline void tree_links(const struct tree *t)
 {
     char target[128];
     tree_link(t->root, "in.txt", "a.txt");
@@ -95,7 +95,7 @@ static void tree_links(const struct tree *t)
     tree_link(t->root, "page.html.gz", "../secret.txt"); /* a twin that leaves */
 }
 
-static void tree_make(struct tree *t)
+static inline void tree_make(struct tree *t)
 {
     memcpy(t->top, "/tmp/wsbridge-serve-XXXXXX", 27);
     assert_non_null(mkdtemp(t->top));
@@ -142,12 +142,12 @@ static void tree_make(struct tree *t)
     tree_special(t);
 }
 
-static int tree_remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+static inline int tree_remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
     return remove(path);
 }
 
-static void tree_remove(struct tree *t)
+static inline void tree_remove(struct tree *t)
 {
     assert_int_equal(nftw(t->top, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
