@@ -24,15 +24,18 @@ struct resolve_result {
     struct addr addrs[RESOLVER_ADDRS_MAX]; /* in the order of RFC 6724 */
 };
 
-struct resolver *resolver_new(unsigned threads); /* NULL when out of memory */
-void resolver_free(
-    struct resolver *r); /* every look-up must be done or cancelled; a hung helper is left behind, not waited for */
+/* At most `threads` helpers. NULL when out of memory. */
+struct resolver *resolver_new(unsigned threads);
+/* Every look-up must be done or cancelled; a helper that hangs is left behind, not waited for. */
+void resolver_free(struct resolver *r);
 
 typedef void resolve_done(void *arg, const struct resolve_result *res);
 
-/* NULL when out of memory or the queue is full. `done` is called once, from the loop, unless cancelled before. */
+/* NULL when out of memory or threads, or the queue is full. `done` is called once, from the loop, unless cancelled
+ * before; the look-up is over then. Before its loop is freed every look-up must be done or cancelled; a cancelled one
+ * whose answer is in the mailbox already is freed by loop_free. */
 struct resolve *resolve_start(struct resolver *r, struct loop *l, struct slice host, uint16_t port, resolve_done *done,
                               void *arg);
-void resolve_cancel(struct resolve *q); /* done is not called afterwards */
+void resolve_cancel(struct resolve *q); /* from the loop's thread; done is not called afterwards */
 
 #endif

@@ -30,9 +30,10 @@ struct connect_result {
 struct connecting;
 typedef void connect_done(void *arg, const struct connect_result *res);
 
-/* NULL when out of memory: nothing will be called. `done` is called from the loop, never from inside this call. */
+/* `to` must live until the end; it is a TARGET_NAME or TARGET_ADDR. `timeout` in seconds, INFINITY for none.
+ * NULL when out of memory: nothing will be called. `done` is called from the loop, never from inside this call. */
 struct connecting *connect_start(struct worker_env *env, const struct target *to, const struct socket_options *opt,
                                  double timeout, connect_done *done, void *arg);
-void connect_cancel(struct connecting *c); /* done is not called afterwards */
+void connect_cancel(struct connecting *c); /* not after or inside done, which is not called afterwards */
 
 #endif
