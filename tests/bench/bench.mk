@@ -39,3 +39,17 @@ bench-smoke: $(OUT)/wsbridge $(BENCH_TOOLS)
 bench-report:
 	@/usr/bin/python3 tests/bench/report.py $(BENCH_DIR)
 # --- end of the load generator and its driver -------------------------------------------------------------------------
+
+# --- the pure parts alone ---------------------------------------------------------------------------------------------
+#   make bench-micro          codec, masking, UTF-8, HTTP head, handshake on one core, JSON to build/bench/micro.json
+MICRO_ARCHIVES := $(foreach f,$(call reverse,$(filter $(FOLDERS),base obs http ws)),$(call archive,$(f)))
+
+$(BENCH_DIR)/micro: tests/bench/micro.c $(MICRO_ARCHIVES) $(OUT)/flags
+	@mkdir -p $(@D)
+	@echo "  BENCH $@"
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< -Wl,--start-group $(MICRO_ARCHIVES) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS)
+
+.PHONY: bench-micro
+bench-micro: $(BENCH_DIR)/micro
+	@$< $(BENCH_DIR)/micro.json
+# --- end of the pure parts alone --------------------------------------------------------------------------------------
