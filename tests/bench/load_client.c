@@ -29,8 +29,10 @@ void client_open(struct load *l, int slot)
     if (!c->ssl || SSL_set_fd(c->ssl, c->fd) != 1)
         fatal("no TLS connection");
     SSL_set_connect_state(c->ssl);
-    if (l->resume)
-        SSL_set_session(c->ssl, l->resume);
+    SSL_SESSION *last = l->resume ? SSL_SESSION_dup(l->resume) : NULL;
+    if (last)
+        SSL_set_session(c->ssl, last);
+    SSL_SESSION_free(last);
 }
 
 static void opened(struct load *l, struct conn *c)

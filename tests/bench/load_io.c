@@ -75,9 +75,10 @@ static int keep_session(SSL *ssl, SSL_SESSION *s)
 
     if (!l->opt.resume)
         return 0;
+    /* A copy, and a copy for each use: OpenSSL marks a session as spent once its connection is given the next one. */
     SSL_SESSION_free(l->resume);
-    l->resume = s;
-    return 1;
+    l->resume = SSL_SESSION_dup(s);
+    return 0;
 }
 
 SSL_CTX *tls_client(struct load *l)
@@ -88,6 +89,8 @@ SSL_CTX *tls_client(struct load *l)
         fatal("no TLS context");
     SSL_CTX_set_app_data(t, l);
     SSL_CTX_set_mode(t, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    /* A peer that leaves without close_notify would spoil the session it gave. */
+    SSL_CTX_set_options(t, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_session_cache_mode(t, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(t, keep_session);
     SSL_CTX_set_min_proto_version(t, TLS1_2_VERSION);
@@ -185,6 +188,8 @@ struct conn *conn_new(struct load *l, enum role role, int fd)
 
 void conn_close(struct conn *c)
 {
+    if (c->ssl) /* or OpenSSL takes the session for a bad one and will not resume it */
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(c->ssl);
     close(c->fd);
     free(c->held);

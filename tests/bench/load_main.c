@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,6 +261,7 @@ int main(int argc, char **argv)
 
     if (!l)
         fatal("no memory");
+    signal(SIGPIPE, SIG_IGN);
     l->opt.stall = 20;
     l->opt.path = "/";
     parse(&l->opt, argc, argv);
