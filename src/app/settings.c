@@ -78,24 +78,12 @@ static const struct cfg_field log_fields[] = {
     CFG_TABLE_END,
 };
 
-static void check_log(struct cfg_load *load, const struct cfg_node *node, void *obj)
-{
-    struct log_settings *l = obj;
-
-    (void)load;
-    (void)node;
-    l->options.level = (enum log_level)l->level;
-    l->options.format = (enum log_format)l->format;
-    l->options.access = l->access;
-}
-
 static const struct cfg_table log_table = {
     .name = "log",
     .doc = "What is written down, how, and where.",
     .size = sizeof(struct log_settings),
     .fields = log_fields,
     .set_offset = -1,
-    .check = check_log,
 };
 
 /* --- process -------------------------------------------------------------------------------------------------------
@@ -449,6 +437,9 @@ static void settings_resolve(struct cfg_load *load, const struct cfg_node *root,
 {
     struct route *r;
 
+    s->log.options.level = (enum log_level)s->log.level;
+    s->log.options.format = (enum log_format)s->log.format;
+    s->log.options.access = s->log.access;
     expand_short(load, root, s);
     r = s->routes.v;
     if (!s->listeners.n && !cfg_error_count(load))

@@ -77,8 +77,6 @@ static void print_mode(const void *src, struct strbuf *out)
 
     if (l->has_mode)
         strbuf_printf(out, "\"0%o\"", l->mode);
-    else
-        strbuf_str(out, "null");
 }
 
 static void check_listener(struct cfg_load *load, const struct cfg_node *node, void *obj)
