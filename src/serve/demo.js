@@ -177,6 +177,7 @@ function connect() {
   socket = mine;
   decoder = new TextDecoder();
   sent = received = sentAt = 0;
+  element("answer").textContent = "–";
   mine.binaryType = "arraybuffer";
   mine.onopen = () => {
     wasOpen = true;
