@@ -15,6 +15,17 @@
 #define FIELDS_MAX 24
 #define ANSWER_BUFFER ((size_t)64 << 10)
 
+/* Whether head and body fit into the smallest buffer. A redirect repeats the path and query of its request, which may be
+ * longer than that alone. */
+static bool is_small(const struct http_response *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n_fields; i++)
+        n += r->fields[i].name.n + r->fields[i].value.n + 4;
+    return r->has_length && r->content_length < 2048 && n < 1024;
+}
+
 /* Puts the head into an empty out buffer. False when that cannot be done: the connection then ends without an answer.
  */
 static bool write_head(struct front_conn *c, const struct http_response *r)
@@ -23,8 +34,7 @@ static bool write_head(struct front_conn *c, const struct http_response *r)
 
     c->status = r->status;
     if (!c->out.p)
-        c->out.p =
-            pool_take(c->env->pool, r->has_length && r->content_length < 2048 ? POOL_MIN : ANSWER_BUFFER, &c->out.cap);
+        c->out.p = pool_take(c->env->pool, is_small(r) ? POOL_MIN : ANSWER_BUFFER, &c->out.cap);
     if (!c->out.p)
         return false;
     strbuf_init(&out, (char *)c->out.p, c->out.cap);
