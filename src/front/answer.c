@@ -15,8 +15,8 @@
 #define FIELDS_MAX 24
 #define ANSWER_BUFFER ((size_t)64 << 10)
 
-/* Whether head and body fit into the smallest buffer. A redirect repeats the path and query of its request, which may be
- * longer than that alone. */
+/* Whether head and body fit into the smallest buffer. A redirect repeats the path and query of its request, which may
+ * be longer than that alone. */
 static bool is_small(const struct http_response *r)
 {
     size_t n = 0;
