@@ -30,6 +30,7 @@ struct server {
     bool draining;
     bool stopping;
     struct timer drain_timer;
+    struct timer tick;
     struct signal_watch term;
     struct signal_watch intr;
     struct signal_watch hup;
@@ -135,17 +136,19 @@ static void say_what_is_served(struct server *sv)
     for (size_t i = 0; i < s->listeners.n; i++) {
         const struct listener_settings *l = settings_listener(s, i);
         for (size_t j = 0; j < l->n_addrs; j++)
-            log_event(sv->shared.log, LOG_INFO, "listening", KV("listener", l->name),
-                      KV("address", addr_format(&l->addrs[j], text)));
+            log_always_event(sv->shared.log, LOG_INFO, "listening", KV("listener", l->name),
+                             KV("address", addr_format(&l->addrs[j], text)));
     }
     for (size_t i = 0; i < s->routes.n; i++) {
         const struct route *r = &routes[i];
-        log_event(sv->shared.log, LOG_INFO, "route", KV("path", r->path), KV("host", r->hosts.n ? r->hosts.v[0] : "*"),
-                  KV("service", r->service ? r->service->name.name : "-"),
-                  KV("to", r->service ? r->service->to.text : "-"), KV("files", r->files ? r->files : "-"));
+        log_always_event(sv->shared.log, LOG_INFO, "route", KV("path", r->path),
+                         KV("host", r->hosts.n ? r->hosts.v[0] : "*"),
+                         KV("service", r->service ? r->service->name.name : "-"),
+                         KV("to", r->service ? r->service->to.text : "-"), KV("files", r->files ? r->files : "-"));
         if (r->service && r->origin_any)
-            log_event(sv->shared.log, LOG_WARN, "origin_any", KV("path", r->path),
-                      KV("help", "any web page that a user visits can open this service; list the origins that may"));
+            log_always_event(
+                sv->shared.log, LOG_WARN, "origin_any", KV("path", r->path),
+                KV("help", "any web page that a user visits can open this service; list the origins that may"));
     }
 }
 
@@ -166,6 +169,15 @@ static void stop_now(struct server *sv, const char *why)
     log_event(sv->shared.log, LOG_INFO, "stopping", KV("why", why),
               KV_U("connections", atomic_load(&sv->shared.connections)));
     order_all(sv, ORDER_STOP);
+}
+
+/* Once a second: what nobody's event brings about. */
+static void on_tick(struct timer *t)
+{
+    struct server *sv = container_of(t, struct server, tick);
+
+    log_tick(sv->shared.log);
+    timer_set(t, 1);
 }
 
 static void drain_over(struct timer *t)
@@ -320,6 +332,8 @@ static int server_init(struct server *sv)
         if (worker_init(&sv->workers[i], i, sv->n_workers, &sv->shared, sv->settings) != 0)
             goto no_memory;
     timer_init(&sv->drain_timer, sv->loop, drain_over);
+    timer_init(&sv->tick, sv->loop, on_tick);
+    timer_set(&sv->tick, 1);
     if (open_sockets(sv) != 0)
         return EXIT_NO_PERMISSION;
     return EXIT_OK;
@@ -339,8 +353,11 @@ static void server_fini(struct server *sv)
     free(sv->workers);
     if (sv->shared.resolver)
         resolver_free(sv->shared.resolver);
-    if (sv->loop)
+    if (sv->loop) {
+        timer_cancel(&sv->tick);
+        timer_cancel(&sv->drain_timer);
         loop_free(sv->loop);
+    }
     if (sv->shared.log)
         log_free(sv->shared.log);
     settings_give(sv->settings);

@@ -89,6 +89,9 @@ void log_access(struct log *l, const char *event, const struct kv *kv, size_t n)
 
 /* As log_write, but never limited: for what is said a bounded number of times (a line for each route at start). */
 void log_always(struct log *l, enum log_level level, const char *event, const struct kv *kv, size_t n);
+#define log_always_event(l, level, event, ...)                                                                         \
+    log_always((l), (level), (event), (const struct kv[]){__VA_ARGS__},                                                \
+               sizeof((const struct kv[]){__VA_ARGS__}) / sizeof(struct kv))
 
 /* Says what the limits dropped, once it is a second old. Every line written does that too; a timer that calls this once
  * a second brings out the last counts of a burst when nothing else is logged. */
