@@ -106,7 +106,7 @@ struct session {
     struct lane up;
     struct lane down;
     struct control *control;
-    double active_at; /* loop time of the last byte either way */
+    double active_at; /* loop time of the last data either way */
     double heard_at;  /* of the last byte from the client */
     double front_at;  /* of the last progress of what waits for the client */
     double back_at;   /* of the last progress of what waits for the backend */

@@ -12,6 +12,7 @@ static void up_event(struct session *s, const struct ws_event *ev)
 {
     switch (ev->type) {
     case WS_EV_DATA:
+        s->active_at = s->heard_at; /* pings and pongs are no activity: they only say that somebody is there */
         s->bytes_up += ev->n;
         s->messages_up += ev->end;
         if (s->builtin)
@@ -128,7 +129,7 @@ bool up_in(struct session *s, size_t *budget)
         lane_learn(s, l, l->cap - l->tail, got);
         l->tail += (uint32_t)got;
         *budget -= MIN_OF(*budget, got);
-        s->heard_at = s->active_at = loop_now(s->env->loop);
+        s->heard_at = loop_now(s->env->loop);
         s->ping_waiting = false;
         up_decode(s);
         return true;
