@@ -155,6 +155,7 @@ struct listener *listener_new(struct loop *l, int fd, struct listener_owner *own
     n->loop = l;
     n->owner = owner;
     n->batch = 1;
+    n->last_turn = (unsigned)-2; /* follows on no turn */
     update(n);
     return n;
 }

@@ -36,8 +36,10 @@ struct socket_stream {
     bool writable : 1;   /* a send may take bytes */
     bool read_done : 1;  /* EOF, or failed with read_err */
     bool write_done : 1; /* shut, or failed with write_err */
-    bool near : 1;       /* connecting to a port that the kernel may also give us as our own: see connected_to_self */
-    uint16_t read_err;   /* errno, 0: none */
+    union {
+        uint16_t read_err; /* errno, 0: none */
+        uint16_t port;     /* while connecting: see connected_to_self */
+    };
     uint16_t write_err;
 };
 
@@ -274,15 +276,24 @@ static enum io socket_splice_out(struct stream *s, int pipe_fd, size_t n, size_t
 
 /* A connect to a port of this machine that nobody listens on can meet itself: the kernel picks the same port for our
  * end, and TCP's simultaneous open succeeds. The session would echo its own bytes. Only ports that the kernel gives out
- * by itself (ip_local_port_range begins at 32768) can do that, so others are spared the two system calls. */
+ * by itself (ip_local_port_range begins at 32768) can do that, so others are spared the system call. */
 #define LOCAL_PORTS_FROM 32768
 
-static bool connected_to_self(int fd)
+static uint16_t port_of(const struct addr *a)
+{
+    if (a->u.sa.sa_family == AF_INET)
+        return ntohs(a->u.in4.sin_port);
+    return a->u.sa.sa_family == AF_INET6 ? ntohs(a->u.in6.sin6_port) : 0;
+}
+
+static bool connected_to_self(int fd, uint16_t port)
 {
     struct addr here = {.len = sizeof(here.u)}, there = {.len = sizeof(there.u)};
 
-    return getsockname(fd, &here.u.sa, &here.len) == 0 && getpeername(fd, &there.u.sa, &there.len) == 0 &&
-           here.len == there.len && memcmp(&here.u, &there.u, here.len) == 0;
+    if (port < LOCAL_PORTS_FROM || getsockname(fd, &here.u.sa, &here.len) < 0 || port_of(&here) != port)
+        return false;
+    return getpeername(fd, &there.u.sa, &there.len) == 0 && here.len == there.len &&
+           memcmp(&here.u, &there.u, here.len) == 0;
 }
 
 static enum io socket_start(struct stream *s)
@@ -301,9 +312,10 @@ static enum io socket_start(struct stream *s)
     }
     if (getsockopt(k->u.w.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
         err = errno;
-    if (!err && k->near && connected_to_self(k->u.w.fd))
+    if (!err && connected_to_self(k->u.w.fd, k->port))
         err = ECONNREFUSED;
     interest(k, 0);
+    k->read_err = 0; /* it was the port */
     if (err) {
         k->phase = PHASE_REFUSED;
         k->write_err = (uint16_t)err;
@@ -311,13 +323,6 @@ static enum io socket_start(struct stream *s)
     }
     k->phase = PHASE_OPEN;
     return IO_OK;
-}
-
-static bool is_near(const struct addr *a)
-{
-    if (a->u.sa.sa_family == AF_INET)
-        return ntohs(a->u.in4.sin_port) >= LOCAL_PORTS_FROM;
-    return a->u.sa.sa_family == AF_INET6 && ntohs(a->u.in6.sin6_port) >= LOCAL_PORTS_FROM;
 }
 
 struct stream *socket_connect_new(struct loop *l, const struct addr *to, const struct socket_options *opt,
@@ -339,7 +344,7 @@ struct stream *socket_connect_new(struct loop *l, const struct addr *to, const s
     k->writable = false;
     if (errno == EINPROGRESS || errno == EINTR) {
         k->phase = PHASE_CONNECTING;
-        k->near = is_near(to);
+        k->port = port_of(to);
     } else {
         k->phase = PHASE_REFUSED;
         k->write_err = (uint16_t)errno;
