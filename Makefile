@@ -42,7 +42,7 @@ OUT := $(BUILD)$(if $(VARIANT),/$(VARIANT))
 CFLAGS_ALL  = -std=gnu11 -Isrc -D_GNU_SOURCE -DWSBRIDGE_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(HARDEN) $(SAN) -fno-strict-aliasing \
               -pthread $(CPPFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(SAN) $(LDHARDEN) -pthread $(LDFLAGS)
-LIBS        = -lev -lyaml -lcrypto -lm
+LIBS        = -lev -lyaml -lssl -lcrypto -lm
 
 # --- what to compile --------------------------------------------------------------------------------------------------
 # One archive a folder, in the order of the ranks (tests/lint/layers.txt); a test of a folder links that folder and those before it.
@@ -109,17 +109,6 @@ endif
 	@exec $(OUT)/wsbridge -c config/demo.yaml
 
 include tests/tests.mk
-
-# --- documents that are printed from the option tables ----------------------------------------------------------------
-
-.PHONY: reference docs-check
-reference: $(OUT)/wsbridge
-	$(OUT)/wsbridge --print-reference > config/reference.yaml
-
-docs-check: $(OUT)/wsbridge
-	@$(OUT)/wsbridge --print-reference | diff -u config/reference.yaml - || { echo "config/reference.yaml is not what the option tables say: make reference"; exit 1; }
-	@$(OUT)/wsbridge --print-schema | /usr/bin/python3 -m json.tool > /dev/null
-	@for f in config/demo.yaml $(wildcard config/examples/*.yaml) $(wildcard config/wsbridge.yaml); do $(OUT)/wsbridge -t -c $$f > /dev/null || exit 1; done
 
 .PHONY: clean help
 clean:
