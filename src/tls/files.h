@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Copyright (c) 2026 the wsbridge authors */
+/*
+ * A watch over a few files by stat(2).
+ */
+#ifndef WSBRIDGE_TLS_FILES_H
+#define WSBRIDGE_TLS_FILES_H
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What tells one file from another, through every symlink on the way. */
+struct tls_file_mark {
+    int err; /* errno of stat; then nothing else counts */
+    dev_t dev;
+    ino_t ino;
+    off_t size;
+    int64_t mtime_ns;
+    int64_t ctime_ns;
+};
+
+struct tls_file {
+    const char *path;          /* the caller's */
+    struct tls_file_mark used; /* when it was last built from */
+    struct tls_file_mark seen; /* at the last look */
+};
+
+struct tls_files {
+    size_t n;
+    size_t cap;
+    struct tls_file *v;
+};
+
+void tls_files_init(struct tls_files *f);
+void tls_files_fini(struct tls_files *f);
+
+/* NULL paths are passed over. -1 when out of memory. */
+MUST_CHECK int tls_files_add(struct tls_files *f, const char *path);
+
+/* Looks at every file and remembers it as used: call before reading them. */
+void tls_files_mark(struct tls_files *f);
+
+/* Looks at every file. True when one differs from what was used and none has changed since the last look. */
+bool tls_files_changed(struct tls_files *f);
+
+#endif
