@@ -110,6 +110,17 @@ endif
 
 include tests/tests.mk
 
+# --- documents that are printed from the option tables ----------------------------------------------------------------
+
+.PHONY: reference docs-check
+reference: $(OUT)/wsbridge
+	$(OUT)/wsbridge --print-reference > config/reference.yaml
+
+docs-check: $(OUT)/wsbridge
+	@$(OUT)/wsbridge --print-reference | diff -u config/reference.yaml - || { echo "config/reference.yaml is not what the option tables say: make reference"; exit 1; }
+	@$(OUT)/wsbridge --print-schema | /usr/bin/python3 -m json.tool > /dev/null
+	@for f in config/demo.yaml $(wildcard config/examples/*.yaml) $(wildcard config/wsbridge.yaml); do $(OUT)/wsbridge -t -c $$f > /dev/null || exit 1; done
+
 .PHONY: clean help
 clean:
 	rm -rf $(BUILD)

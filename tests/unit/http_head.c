@@ -342,6 +342,32 @@ static void wrong_heads_are_refused_at_once(void **state)
     }
 }
 
+static void the_reason_is_the_right_one(void **state)
+{
+    /* Several rules answer 400; whoever reads the log wants to know which. */
+    static const struct {
+        const char *head, *why;
+    } cases[] = {
+        {REQ " folded\r\n\r\n", "folded"},
+        {REQ "\tfolded\r\n\r\n", "folded"},
+        {REQ "A : b\r\n\r\n", "white space before the colon"},
+        {REQ "A\t: b\r\n\r\n", "white space before the colon"},
+        {REQ "A: b\n\r\n", "without CR"},
+        {REQ "A: b\r\r\n", "does not end a line"},
+        {REQ "A: \x01\r\n\r\n", "control character"},
+        {"GET / HTTP/1.1\r\n\r\n", "Host field is missing"},
+        {"GET /\r\n\r\n", "HTTP version"},
+        {REQ "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", "more than one Content-Length"},
+    };
+    static struct http_head h;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct result r = parse_both(slice_of(cases[i].head), MAX_HEAD, &h);
+        assert_int_equal(r.parse, HTTP_PARSE_BAD);
+        if (!strstr(r.bad.why, cases[i].why))
+            fail_msg("%s: %s", cases[i].head, r.bad.why);
+    }
+}
+
 /* A head of `fields` fields and exactly `size` bytes. */
 static struct slice head_of(char *mem, size_t fields, size_t size)
 {
@@ -453,6 +479,7 @@ int main(void)
         cmocka_unit_test(targets_and_hosts),
         cmocka_unit_test(bodies),
         cmocka_unit_test(wrong_heads_are_refused_at_once),
+        cmocka_unit_test(the_reason_is_the_right_one),
         cmocka_unit_test(limits_are_exact),
         cmocka_unit_test(long_targets),
         cmocka_unit_test(one_parser_takes_requests_in_a_row),

@@ -240,6 +240,7 @@ static const struct frames_case cases[] = {
               "zzzzzzzzzzzzzzzzzzzzzzzzzzzz")}},
     {"close of 126", "error 1002; ", 0, true, {{0x88, NULL, 126}}},
     {"close of 1", "error 1002; ", 0, true, {P(0x88, "\x03")}},
+    {"close of 1 behind a ping", "ping \x03\xe8; error 1002; ", 0, true, {P(0x89, "\x03\xe8"), P(0x88, "\x03")}},
     {"close 999", "error 1002; ", 0, true, {P(0x88, "\x03\xe7")}},
     {"close 0", "error 1002; ", 0, true, {P(0x88, "\x00\x00")}},
     {"close 1004", "error 1002; ", 0, true, {P(0x88, "\x03\xec")}},
@@ -289,6 +290,8 @@ static const struct frames_case cases[] = {
     {"text in text", "error 1002; ", 0, true, {P(0x01, "a"), P(0x81, "b")}},
     {"binary in text", "error 1002; ", 0, true, {P(0x01, "a"), P(0x02, "b")}},
     {"text in text, empty", "error 1002; ", 0, true, {P(0x01, ""), P(0x81, "")}},
+    {"text in text, long", "error 1002; ", 0, true, {P(0x01, "a"), P(0x81, "more than a word")}},
+    {"binary in text, long", "error 1002; ", 0, true, {P(0x01, "a"), P(0x82, "more than a word")}},
     {"text first, errors later", "text a; ping b; error 1002; ", 0, true, {P(0x81, "a"), P(0x89, "b"), P(0x8f, "")}},
 
     {"not masked", "error 1002; ", 0, true, {{0x81, "a", 1, SHORTEST, true}}},
@@ -301,6 +304,7 @@ static const struct frames_case cases[] = {
      {P(0x01, "he"), P(0x80, "llo"), P(0x89, "p"), P(0x88, "\x03\xe8")}},
     {"client side 126", "text z*126; binary ; ", AS_CLIENT, false, {{0x81, NULL, 126}, P(0x82, "")}},
     {"client side, masked", "error 1002; ", AS_CLIENT, true, {{0x81, "a", 1, SHORTEST, true}}},
+    {"client side, masked, long", "error 1002; ", AS_CLIENT, true, {{0x81, "more than a word", 16, SHORTEST, true}}},
     {"client side, ping masked", "error 1002; ", AS_CLIENT, true, {{0x89, "a", 1, SHORTEST, true}}},
 
     {"1 in 16 bits", "error 1002; ", 0, true, {{0x82, "a", 1, LEN16}}},
@@ -422,6 +426,36 @@ static void long_frames(void **state)
         for (size_t k = 0; k < in.n; k += MIN_OF(s, in.n - k))
             feed(&t, in.bytes + k, MIN_OF(s, in.n - k));
         check_told(c, &t, s, s);
+    }
+}
+
+/* Masks and payload that look like whole frames, for whatever looks at the input without asking where it stands. */
+static void bytes_that_look_like_frames(void **state)
+{
+    static const uint8_t bytes[] = {
+        0x82, 0x82, 0x82, 0x80, 0x81, 0x80, 0xea, 0xe9, /* "hi"; from its second byte on, a frame */
+        0x02, 0x90, 0x00, 0x00, 0x00, 0x00,             /* sixteen that look like two frames */
+        0x82, 0x82, 0x00, 0x00, 0x00, 0x00, 'x',  'y',  0x81, 0x82, 0x00, 0x00, 0x00, 0x00, 'z',
+        'z',  0x89, 0x88, 0x00, 0x00, 0x00, 0x00, /* a ping that looks like one */
+        0x82, 0x82, 0x00, 0x00, 0x00, 0x00, 'p',  'p',  0x80, 0x80, 0x82, 0x80, 0x82, 0x80, /* the end of the second
+                                                                                               message */
+    };
+    static struct teller t;
+
+    for (int slide = 0; slide < 2; slide++) {
+        for (size_t a = 0; a <= sizeof(bytes); a++) {
+            for (size_t b = a; b <= sizeof(bytes); b++) {
+                teller_init(&t, 0, slide);
+                feed(&t, bytes, a);
+                feed(&t, bytes + a, b - a);
+                feed(&t, bytes + b, sizeof(bytes) - b);
+                assert_true(ws_decoder_idle(&t.d));
+                assert_int_equal(t.got, 16);
+                assert_memory_equal(t.message, bytes + 14, 16);
+                /* a story ends at the first NUL of a payload */
+                assert_string_equal(t.story, "binary hi; ping \x82\x82; binary \x82\x82; ");
+            }
+        }
     }
 }
 
@@ -761,6 +795,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_every_cut),
         cmocka_unit_test(long_frames),
+        cmocka_unit_test(bytes_that_look_like_frames),
         cmocka_unit_test(begin_and_end_sit_on_the_right_pieces),
         cmocka_unit_test(slide_closes_the_gaps),
         cmocka_unit_test(slide_touches_nothing_else),

@@ -172,6 +172,21 @@ static void every_cut(void **state)
     }
 }
 
+/* Whole blocks of ASCII inside a character, wherever it stands, are not skipped. */
+static void ascii_inside_a_character(void **state)
+{
+    uint8_t text[160];
+
+    for (size_t at = 0; at < 64; at++) {
+        for (size_t gap = 0; gap <= 64; gap++) {
+            memset(text, 'a', sizeof(text));
+            memcpy(text + at, "\xe2\x82", 2);
+            text[at + 2 + gap] = 0xac;
+            assert_int_equal(checked(text, sizeof(text)), gap == 0);
+        }
+    }
+}
+
 static void fails_at_the_first_wrong_byte(void **state)
 {
     static const struct {
@@ -208,9 +223,13 @@ static void fails_at_the_first_wrong_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_short_sequence),    cmocka_unit_test(borders_of_four),
-        cmocka_unit_test(every_code_point),        cmocka_unit_test(every_cut),
-        cmocka_unit_test(anywhere_in_a_long_text), cmocka_unit_test(fails_at_the_first_wrong_byte),
+        cmocka_unit_test(every_short_sequence),
+        cmocka_unit_test(borders_of_four),
+        cmocka_unit_test(every_code_point),
+        cmocka_unit_test(every_cut),
+        cmocka_unit_test(ascii_inside_a_character),
+        cmocka_unit_test(anywhere_in_a_long_text),
+        cmocka_unit_test(fails_at_the_first_wrong_byte),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
