@@ -9,14 +9,17 @@ import os
 import shutil
 import subprocess
 
-BACKEND = 18700
+BASE = 18700                        # the backend's port; peers follow. Another hundred is taken when this one is in use
 NGINX_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so'
 
 
 class Peer:
     def __init__(self, name, title, start, port, ws=True, tls=False, most=20000, slow=None, needs=None):
-        self.name, self.title, self.start, self.port = name, title, start, port
+        self.name, self.title, self.start, self.offset = name, title, start, port - BASE
         self.ws, self.tls, self.most, self.slow, self.needs = ws, tls, most, slow or {}, needs
+
+    def port(self, paths):
+        return paths.backend + self.offset
 
     def missing(self, paths):
         """Why it cannot run here, or None."""
@@ -24,7 +27,8 @@ class Peer:
 
 
 class Paths:
-    def __init__(self, build):
+    def __init__(self, build, base=BASE):
+        self.backend = base
         self.build = os.path.abspath(build)
         self.dir = os.path.join(self.build, 'bench')
         self.run = os.path.join(self.dir, 'run')
@@ -65,13 +69,20 @@ def which(name):
 WSBRIDGE = '''listen: 127.0.0.1:%d
 to: 127.0.0.1:%d
 process: {workers: 1}
-limits: {connections: 100000, per_ip: 100000, new_per_ip: unlimited}
+limits: {%s}
 log: {level: error, access: off}
 %s'''
+# A build that does not know a limit yet has none to lift.
+WSBRIDGE_LIMITS = ['connections: 100000, per_ip: unlimited, new_per_ip: unlimited', 'connections: 100000']
 
 
 def wsbridge(paths, port, extra=''):
-    return [paths.wsbridge, '-c', paths.write('wsbridge-%d.yaml' % port, WSBRIDGE % (port, BACKEND, extra))]
+    for limits in WSBRIDGE_LIMITS:
+        path = paths.write('wsbridge-%d.yaml' % port, WSBRIDGE % (port, paths.backend, limits, extra))
+        r = subprocess.run([paths.wsbridge, '-t', '-c', path], capture_output=True, check=False)
+        if r.returncode == 0:
+            break
+    return [paths.wsbridge, '-c', path]
 
 
 def wsbridge_tls(paths, port):
@@ -86,7 +97,7 @@ def has_wsbridge(paths):
 def has_wsbridge_tls(paths):
     if has_wsbridge(paths):
         return has_wsbridge(paths)
-    argv = wsbridge_tls(paths, 18799)
+    argv = wsbridge_tls(paths, paths.backend + 99)
     r = subprocess.run([argv[0], '-t'] + argv[1:], capture_output=True, text=True, check=False)
     return None if r.returncode == 0 else 'wsbridge has no TLS: ' + (r.stderr.strip().splitlines() or [''])[0]
 
@@ -94,7 +105,7 @@ def has_wsbridge_tls(paths):
 # --- the floor --------------------------------------------------------------------------------------------------------
 
 def floor(paths, port):
-    return [paths.floor, str(port), str(BACKEND)]
+    return [paths.floor, str(port), str(paths.backend)]
 
 
 def floor_splice(paths, port):
@@ -120,7 +131,7 @@ listen bench
 
 
 def haproxy(paths, port, options='', bind='', globals_='', most=9900):
-    path = paths.write('haproxy-%d.cfg' % port, HAPROXY % (most, globals_, options, port, bind, BACKEND))
+    path = paths.write('haproxy-%d.cfg' % port, HAPROXY % (most, globals_, options, port, bind, paths.backend))
     return [which('haproxy'), '-db', '-f', path]
 
 
@@ -160,7 +171,7 @@ stream {
 def nginx(paths, port, listen='', extra=''):
     own = os.path.join(paths.run, 'nginx-%d' % port)
     conf = paths.write('nginx-%d.conf' % port,
-                       NGINX % (NGINX_MODULE, own + '.pid', own + '.log', port, listen, BACKEND, extra))
+                       NGINX % (NGINX_MODULE, own + '.pid', own + '.log', port, listen, paths.backend, extra))
     return [which('nginx'), '-c', conf, '-p', paths.run, '-e', own + '.log']
 
 
@@ -192,13 +203,13 @@ sslVersionMin = TLSv1.2
 
 def stunnel(paths, port):
     return [which('stunnel4') if shutil.which('stunnel4') else which('stunnel'),
-            paths.write('stunnel-%d.conf' % port, STUNNEL % (port, BACKEND, paths.certificate()[2]))]
+            paths.write('stunnel-%d.conf' % port, STUNNEL % (port, paths.backend, paths.certificate()[2]))]
 
 
 # --- the websockify family --------------------------------------------------------------------------------------------
 
 def websockify(paths, port):
-    return [which('websockify'), '127.0.0.1:%d' % port, '127.0.0.1:%d' % BACKEND]
+    return [which('websockify'), '127.0.0.1:%d' % port, '127.0.0.1:%d' % paths.backend]
 
 
 NODE_PACKAGE = '@maximegris/node-websockify'
@@ -206,7 +217,7 @@ NODE_PACKAGE = '@maximegris/node-websockify'
 
 def node(paths, port):
     script = "require('%s')({source: '127.0.0.1:%d', target: '127.0.0.1:%d'})" % (
-        os.path.join(paths.node, 'node_modules', NODE_PACKAGE), port, BACKEND)
+        os.path.join(paths.node, 'node_modules', NODE_PACKAGE), port, paths.backend)
     return ['node', '-e', script]
 
 
