@@ -74,6 +74,7 @@ static int open_address(struct server *sv, size_t which, const struct addr *a, s
     const struct listener_settings *l = settings_listener(sv->settings, which);
     bool is_unix = a->u.sa.sa_family == AF_UNIX;
     struct listen_options opt = {.reuse_port = !is_unix && sv->n_workers > 1, .has_mode = l->has_mode, .mode = l->mode};
+    struct socket_options tune = front_socket_options(l);
     char why[256];
     char text[ADDR_TEXT_MAX];
     int first = -1;
@@ -88,6 +89,7 @@ static int open_address(struct server *sv, size_t which, const struct addr *a, s
                     first >= 0 ? "no descriptors" : why);
             return -1;
         }
+        socket_tune(ws->fd, &tune);
         first = first >= 0 ? first : ws->fd;
     }
     return 0;

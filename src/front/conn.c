@@ -401,7 +401,6 @@ static void conn_again(struct loop_task *t)
 void front_accept(struct worker_env *env, int fd, const struct addr *peer, const struct listener_settings *listener,
                   struct ref *snapshot)
 {
-    static const struct socket_options tune = {.notsent_lowat = 128 << 10, .keepalive = 60};
     uint64_t limit = listener->limits.connections;
     unsigned open = atomic_fetch_add_explicit(env->connections, 1, memory_order_relaxed) + 1;
     struct front_conn *c = open <= limit + limit / 4 + 16 ? calloc(1, sizeof *c) : NULL;
@@ -409,7 +408,7 @@ void front_accept(struct worker_env *env, int fd, const struct addr *peer, const
     env->stats.accepted++;
     if (c) {
         c->owner.ready = conn_ready;
-        c->stream = socket_stream_new(env->loop, fd, &c->owner); /* closes fd when it fails */
+        c->stream = socket_stream_new_as(env->loop, fd, peer->u.sa.sa_family, &c->owner); /* closes fd when it fails */
     }
     if (!c || !c->stream) {
         if (!c)
@@ -418,7 +417,6 @@ void front_accept(struct worker_env *env, int fd, const struct addr *peer, const
         env->connection_ended(env);
         return;
     }
-    socket_tune(fd, &tune);
     c->env = env;
     c->over_limit =
         open > limit; /* it is told so in HTTP; beyond some such ones, connections are closed without a word */

@@ -34,6 +34,10 @@ extern const struct cfg_table listener_table; /* "listeners[]" */
 /* "6080", "host:port", "[::]:port", ":port", "*:port", "unix:/path". A bare port means every IPv6 and IPv4 address. */
 MUST_CHECK bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *why);
 
+/* What a listening socket is tuned with; the accepted ones inherit it, which saves the system calls with each of them.
+ */
+struct socket_options front_socket_options(const struct listener_settings *l);
+
 /* Takes fd. The connection holds the snapshot until it ends. */
 void front_accept(struct worker_env *env, int fd, const struct addr *peer, const struct listener_settings *listener,
                   struct ref *snapshot);

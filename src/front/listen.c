@@ -52,6 +52,11 @@ bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *wh
     return false;
 }
 
+struct socket_options front_socket_options(const struct listener_settings *l)
+{
+    return socket_session_options(l->timeouts.write_stall);
+}
+
 static int parse_mode(struct cfg_load *load, const struct cfg_node *node, void *dst)
 {
     struct listener_settings *l = container_of(dst, struct listener_settings, mode);

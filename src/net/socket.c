@@ -12,12 +12,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NOTSENT_LOWAT (128 << 10) /* bytes: two of the largest default buffers */
+#define KEEPALIVE_AFTER 60        /* seconds */
+
 /* --- options of a connection ---------------------------------------------------------------------------------------
  */
 
 static bool set_int(int fd, int level, int name, int value)
 {
     return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+struct socket_options socket_session_options(double stall)
+{
+    return (struct socket_options){
+        .notsent_lowat = NOTSENT_LOWAT,
+        .keepalive = KEEPALIVE_AFTER,
+        .user_timeout = stall < 86400 ? (unsigned)(stall * 1000) : 0,
+    };
 }
 
 void socket_tune(int fd, const struct socket_options *opt)

@@ -20,6 +20,11 @@ struct socket_options {
     int receive_buffer;    /* SO_RCVBUF; 0: the kernel's own tuning */
 };
 
+/* What both sides of a session have: little of a slow reader's backlog in the kernel, and a kernel that notices a dead
+ * peer by itself within `stall` seconds (infinite: not by unacknowledged bytes), because the loop hears nothing of a
+ * descriptor without interest. */
+struct socket_options socket_session_options(double stall);
+
 /* TCP_NODELAY always (no effect on unix sockets), and the rest. Failures are not fatal and not reported: a transport
  * without an option works without it. Linux copies all of these from a listening socket to what it accepts, so tuning
  * the listening one once saves five system calls with each connection. */

@@ -10,9 +10,6 @@
 #include "obs/log.h"
 #include "relay/relay.h"
 
-/* What a reader who does not read may hold in the kernel, and how soon the kernel notices a dead peer by itself. */
-static const struct socket_options back_socket = {.notsent_lowat = 128 << 10, .keepalive = 60};
-
 #define RECORDED_PATH_MAX ((size_t)1024)
 
 /* --- refusals ------------------------------------------------------------------------------------------------------
@@ -270,6 +267,7 @@ static struct session *session_new(struct worker_env *env, struct http_exchange 
 void session_open(struct worker_env *env, struct http_exchange *x, const struct route *route)
 {
     const struct target *to = &route->service->to;
+    struct socket_options opt = socket_session_options(route->timeouts.write_stall);
     struct ws_handshake hs = {0};
     const char *why = NULL;
     int status = check_request(env, x, route, &hs, &why);
@@ -290,7 +288,7 @@ void session_open(struct worker_env *env, struct http_exchange *x, const struct 
             session_run(s);
         return;
     }
-    s->opening->connecting = connect_start(env, to, &back_socket, route->timeouts.connect, session_connected, s);
+    s->opening->connecting = connect_start(env, to, &opt, route->timeouts.connect, session_connected, s);
     if (!s->opening->connecting)
         opening_refuse(s, 503, "Out of memory.");
 }
