@@ -183,7 +183,7 @@ void cfg_print_facts(const struct cfg_field *f, struct strbuf *out)
 const char *cfg_sample(const struct cfg_field *f)
 {
     static const char *const samples[] = {
-        [CFG_BOOL] = "on",   [CFG_COUNT] = "100",   [CFG_SIZE] = "64KiB", [CFG_DURATION] = "30s",
+        [CFG_BOOL] = "on",   [CFG_COUNT] = "1",     [CFG_SIZE] = "64KiB", [CFG_DURATION] = "30s",
         [CFG_ENUM] = "",     [CFG_STRING] = "text", [CFG_PATH] = "/path", [CFG_STRINGS] = "[text]",
         [CFG_STRUCT] = "{}", [CFG_LIST] = "[]",     [CFG_MAP] = "{}",     [CFG_CUSTOM] = "value",
     };

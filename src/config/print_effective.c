@@ -39,10 +39,16 @@ static bool was_given(const struct subject *s, const struct cfg_field *f)
     return *(const uint64_t *)(const void *)((const char *)s->obj + s->table->set_offset) & UINT64_C(1) << bit;
 }
 
+/* An empty value that has to be written all the same: given, required, or where the default is not empty. */
+static bool empty_counts(const struct subject *s, const struct cfg_field *f)
+{
+    return f->fallback || (f->flags & CFG_REQUIRED) || was_given(s, f);
+}
+
 /* A number that is worth a line. */
 static bool number_counts(const struct subject *s, const struct cfg_field *f, bool zero)
 {
-    if (f->fallback)
+    if (f->fallback || (f->flags & CFG_REQUIRED))
         return true;
     return s->table->set_offset > 0 ? was_given(s, f) : !zero;
 }
@@ -98,7 +104,7 @@ static bool write_number(struct effective *e, const struct subject *s, const str
 static bool write_bool(struct effective *e, const struct subject *s, const struct cfg_field *f, unsigned indent)
 {
     bool v = *(const bool *)member(s, f);
-    if (!f->fallback && !v && !was_given(s, f))
+    if (!v && !empty_counts(s, f))
         return false;
     write_line(e, f->key, v ? SLICE("on") : SLICE("off"), indent);
     return true;
@@ -107,7 +113,7 @@ static bool write_bool(struct effective *e, const struct subject *s, const struc
 static bool write_enum(struct effective *e, const struct subject *s, const struct cfg_field *f, unsigned indent)
 {
     int v = *(const int *)member(s, f);
-    if (!f->fallback && !v && !was_given(s, f))
+    if (!v && !empty_counts(s, f))
         return false;
     write_line(e, f->key, slice_of(f->choices[v]), indent);
     return true;
@@ -129,7 +135,7 @@ static bool write_text(struct effective *e, const struct subject *s, const struc
 static bool write_strings(struct effective *e, const struct subject *s, const struct cfg_field *f, unsigned indent)
 {
     const struct cfg_strings *v = member(s, f);
-    if (!v->n && !f->fallback && !was_given(s, f))
+    if (!v->n && !empty_counts(s, f))
         return false;
     begin_line(e, indent);
     cfg_write_str(&e->w, f->key);
@@ -240,7 +246,7 @@ static bool write_items(struct effective *e, const struct subject *s, const stru
 {
     const struct cfg_items *v = member(s, f);
     bool map = f->type == CFG_MAP;
-    if (!v->n && !f->fallback && !was_given(s, f))
+    if (!v->n && !empty_counts(s, f))
         return false;
     if (!v->n) {
         write_line(e, f->key, map ? SLICE("{}") : SLICE("[]"), indent);

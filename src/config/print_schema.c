@@ -8,6 +8,7 @@
  */
 #include "config/print.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define ANY_SCALAR "{\"type\": [\"string\", \"number\", \"boolean\"]}"
@@ -103,6 +104,7 @@ static void write_enum(struct schema *s, const struct cfg_field *f, unsigned ind
 /* A table, or what its shorthand may take. */
 static void write_struct(struct schema *s, const struct cfg_table *t, unsigned indent)
 {
+    assert(t);
     if (!t->shorthand) {
         write_table(s, t, indent, false);
         return;

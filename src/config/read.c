@@ -514,10 +514,12 @@ static void say_missing(struct cfg_load *l, const struct cfg_table *t, const str
 static void read_fields(struct cfg_load *l, const struct cfg_table *t, const struct cfg_node *node, void *obj)
 {
     const struct cfg_field *meant = NULL; /* by a misspelt key: it is not missing as well */
+    bool guess = true;
     for (size_t i = 0; i < node->n; i++) {
         const struct cfg_pair *p = &node->u.pairs[i];
         const struct cfg_field *f = find_field(t, p->key->u.text);
         if (!f) {
+            guess = l->errors.total <= CFG_HINTS_MAX;
             f = say_unknown(l, t, p->key);
             meant = f && (f->flags & CFG_REQUIRED) ? f : meant;
             continue;
@@ -526,7 +528,7 @@ static void read_fields(struct cfg_load *l, const struct cfg_table *t, const str
         read_value(&(struct reading){l, f, p->key}, p->value, (char *)obj + f->offset);
     }
     for (const struct cfg_field *f = t->fields; f->key; f++)
-        if ((f->flags & CFG_REQUIRED) && f != meant && !cfg_node_find(node, f->key))
+        if ((f->flags & CFG_REQUIRED) && f != meant && guess && !cfg_node_find(node, f->key))
             say_missing(l, t, node, f);
 }
 

@@ -43,7 +43,7 @@ static unsigned distance(struct slice a, struct slice b, unsigned limit)
 ptrdiff_t cfg_nearest(const struct cfg_load *l, const char *given, const char *const *candidates, size_t n)
 {
     struct slice word = slice_of(given);
-    unsigned best = word.n < 3 ? 1 : (unsigned)MIN_OF(word.n / 3 + 1, (size_t)4);
+    unsigned best = (unsigned)MIN_OF(MAX_OF((word.n + 1) / 3, (size_t)1), (size_t)4);
     ptrdiff_t found = -1;
 
     /* Ten thousand wrong names against ten thousand right ones would take minutes, for hints that nobody sees. */

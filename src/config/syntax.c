@@ -136,8 +136,8 @@ static bool begins(const char *text, const char *prefix)
     return text && !strncmp(text, prefix, strlen(prefix));
 }
 
-/* A character that YAML keeps for itself at the start of a value: a tab, @, `, %. */
-static bool say_reserved(struct cfg_load *l, const struct cfg_trouble *t)
+/* A character that cannot stand where it does: a tab, or @, ` and % at the start of a value. */
+static bool say_character(struct cfg_load *l, const struct cfg_trouble *t)
 {
     struct slice s = cfg_text_at(t->at.file, t->at.line, t->at.column);
     if (!begins(t->problem, "found character that cannot start any token") || !s.n)
@@ -150,10 +150,21 @@ static bool say_reserved(struct cfg_load *l, const struct cfg_trouble *t)
     return true;
 }
 
+/* libyaml finds what is missing behind the last line; the place to look at is the end of the last text. */
+static bool back_from_end(struct cfg_place *at)
+{
+    struct slice line = cfg_text_at(at->file, at->line, at->column);
+    if (line.p && line.p < at->file->text + at->file->n)
+        return false;
+    *at = cfg_text_end(at->file);
+    return true;
+}
+
 void cfg_syntax_error(struct cfg_load *l, const struct cfg_trouble *t)
 {
     struct cfg_place at = t->at;
-    if (say_reserved(l, t))
+    bool end = back_from_end(&at);
+    if (!end && say_character(l, t))
         return;
     const char *help = find_unquoted(l, &at);
     if (!help && t->from.line) {
@@ -166,11 +177,20 @@ void cfg_syntax_error(struct cfg_load *l, const struct cfg_trouble *t)
         cfg_error_at(l, &at, help, "this value needs quotes: YAML reads it as something else");
         return;
     }
+    struct slice text = cfg_text_at(at.file, at.line, at.column);
+    if (begins(t->problem, "did not find expected node content") && end) {
+        cfg_error_at(l, &at, NULL, "the file ends inside a list or a map: a \"]\" or \"}\" is missing");
+        return;
+    }
+    if (begins(t->problem, "did not find expected key") && text.n && text.p[0] == ':') {
+        cfg_error_at(l, &at, "write it as \"key: value\"", "the key is missing before this \":\"");
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(translations); i++) {
         const struct translation *x = &translations[i];
         if (!begins(t->problem, x->problem) || (x->context && !begins(t->context, x->context)))
             continue;
-        cfg_error_at(l, x->at_context && t->from.line ? &t->from : &t->at, x->help, "%s", x->message);
+        cfg_error_at(l, x->at_context && t->from.line ? &t->from : &at, x->help, "%s", x->message);
         return;
     }
     cfg_error_at(l, &at, NULL, "YAML: %s%s%s", t->context ? t->context : "", t->context ? ", " : "", t->problem);

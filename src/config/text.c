@@ -54,6 +54,21 @@ struct slice cfg_text_at(const struct cfg_file *f, uint32_t line, uint32_t colum
     return s;
 }
 
+struct cfg_place cfg_text_end(const struct cfg_file *f)
+{
+    struct cfg_place at = {f, 1, 1, 1};
+    size_t n = f->n;
+    while (n > 0 && (f->text[n - 1] == ' ' || f->text[n - 1] == '\t' || is_break(f->text[n - 1])))
+        n--;
+    for (size_t i = 0; i < n;) {
+        bool line = is_break(f->text[i]);
+        at.line += line;
+        at.column = line ? 1 : at.column + (((unsigned char)f->text[i] & 0xC0) != 0x80);
+        i = line ? past_break(f, i) : i + 1;
+    }
+    return at;
+}
+
 /* What a configuration has no use for; NULL for a good character. */
 static const char *bad_character(uint32_t cp)
 {

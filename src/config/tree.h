@@ -116,6 +116,7 @@ struct cfg_place cfg_place_of_file(const struct cfg_file *f);
 /* text.c: bytes before they are YAML. */
 struct slice cfg_text_line(const struct cfg_file *f, uint32_t line);                /* without its break */
 struct slice cfg_text_at(const struct cfg_file *f, uint32_t line, uint32_t column); /* from there to the line's end */
+struct cfg_place cfg_text_end(const struct cfg_file *f); /* behind the last character that is not white */
 MUST_CHECK bool cfg_text_check(struct cfg_load *l,
                                const struct cfg_file *f); /* UTF-8, control characters, directives */
 
