@@ -7,9 +7,6 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define assert_non_null(p) assert(p)
-#define assert_true(x) assert(x)
-
 #include "config_sample.h"
 
 #define BOUND ((size_t)256 << 20)

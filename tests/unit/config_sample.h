@@ -6,6 +6,7 @@
 #ifndef WSBRIDGE_TESTS_CONFIG_SAMPLE_H
 #define WSBRIDGE_TESTS_CONFIG_SAMPLE_H
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -264,7 +265,7 @@ static UNUSED void sample_put(void *arg, struct slice s)
 {
     struct sample_text *t = arg;
     t->p = realloc(t->p, t->n + s.n + 1);
-    assert_non_null(t->p);
+    assert(t->p);
     if (s.n)
         memcpy(t->p + t->n, s.p, s.n);
     t->n += s.n;
@@ -283,9 +284,9 @@ static UNUSED void sample_begin(struct sample_run *r)
 {
     memset(r, 0, sizeof(*r));
     r->arena = arena_new(0);
-    assert_non_null(r->arena);
+    assert(r->arena);
     r->load = cfg_load_new(r->arena);
-    assert_non_null(r->load);
+    assert(r->load);
 }
 
 static UNUSED void sample_finish(struct sample_run *r)
@@ -319,13 +320,13 @@ static UNUSED void sample_end(struct sample_run *r)
 
 static UNUSED struct sample_service *sample_service(struct sample_run *r, size_t i)
 {
-    assert_true(i < r->obj.services.n);
+    assert(i < r->obj.services.n);
     return &((struct sample_service *)r->obj.services.v)[i];
 }
 
 static UNUSED struct sample_listener *sample_listener(struct sample_run *r, size_t i)
 {
-    assert_true(i < r->obj.listeners.n);
+    assert(i < r->obj.listeners.n);
     return &((struct sample_listener *)r->obj.listeners.v)[i];
 }
 
