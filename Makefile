@@ -19,27 +19,32 @@ WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDEN   := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
 LDHARDEN := -pie -Wl,-z,relro,-z,now,--as-needed
 SAN      :=
+# 1: invariants are checked after every event
+DEBUG    := 0
 
 ifeq ($(VARIANT),asan)
+  DEBUG := 1
   SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-  OPT := -O1 -g -DWSBRIDGE_DEBUG=1
+  OPT := -O1 -g
   HARDEN := -fPIE
 endif
 ifeq ($(VARIANT),tsan)
+  DEBUG := 1
   SAN := -fsanitize=thread -fno-omit-frame-pointer
-  OPT := -O1 -g -DWSBRIDGE_DEBUG=1
+  OPT := -O1 -g
   HARDEN := -fPIE
 endif
 ifeq ($(VARIANT),fuzz)
   CC  := clang
+  DEBUG := 1
   SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-  OPT := -O1 -g -DWSBRIDGE_DEBUG=1
+  OPT := -O1 -g
   HARDEN := -fPIE
 endif
 
 OUT := $(BUILD)$(if $(VARIANT),/$(VARIANT))
 
-CFLAGS_ALL  = -std=gnu11 -Isrc -D_GNU_SOURCE -DWSBRIDGE_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(HARDEN) $(SAN) -fno-strict-aliasing \
+CFLAGS_ALL  = -std=gnu11 -Isrc -D_GNU_SOURCE -DWSBRIDGE_VERSION='"$(VERSION)"' -DWSBRIDGE_DEBUG=$(DEBUG) $(OPT) $(WARN) $(HARDEN) $(SAN) -fno-strict-aliasing \
               -pthread $(CPPFLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(SAN) $(LDHARDEN) -pthread $(LDFLAGS)
 LIBS        = -lev -lyaml -lssl -lcrypto -lm

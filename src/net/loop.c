@@ -31,6 +31,8 @@ struct loop {
     struct list due;      /* of this turn */
     struct list reap;
     ev_timer epoch; /* never fires: see loop_now */
+    bool now_known; /* `now` is of this turn's wait */
+    double now;
     ev_async wake;
     pthread_mutex_t mail_lock; /* guards `mail` */
     struct list mail;
@@ -55,6 +57,7 @@ static void turn(struct loop *l, int flags)
     list_splice(&l->due, &l->deferred);
     if (!list_empty(&l->due) || !list_empty(&l->reap))
         flags = EVRUN_NOWAIT;
+    l->now_known = false;
     ev_run(l->ev, flags);
     run_tasks(&l->due);
     run_tasks(&l->reap);
@@ -62,6 +65,7 @@ static void turn(struct loop *l, int flags)
 
 void loop_run(struct loop *l)
 {
+    l->now_known = false;
     ev_now_update(l->ev); /* start-up may have taken a while, and timers count from the last time read */
     while (!l->stop)
         turn(l, EVRUN_ONCE);
@@ -183,7 +187,11 @@ void loop_free(struct loop *l)
  * a subtraction. */
 double loop_now(struct loop *l)
 {
-    return l->epoch.at - ev_timer_remaining(l->ev, &l->epoch);
+    if (!l->now_known) {
+        l->now = l->epoch.at - ev_timer_remaining(l->ev, &l->epoch);
+        l->now_known = true;
+    }
+    return l->now;
 }
 
 struct ev_loop *loop_ev(struct loop *l)

@@ -5,11 +5,11 @@
  * of this file is what it does not do: in steady state a wake-up costs one recv and one send, no epoll_ctl and no
  * allocation.
  *
- * `readable` and `writable` remember what the kernel last said. A read that came back short has emptied the socket, so
+ * `blocked` remembers what the kernel last said. A read that came back short has emptied the socket, so
  * the next one answers AGAIN by itself until the loop reports the descriptor. That is safe because libev's epoll is
  * level-triggered: bytes that arrived in between are reported on the next wait, provided the owner wants them.
  *
- * Invariants: read_done implies !readable, write_done implies !writable; `wanted` is what libev watches for us and
+ * Invariants: a direction that is done is blocked; `wanted` is what libev watches for us and
  * never has a direction that is done; ready is called from on_event alone.
  */
 #include <assert.h>
@@ -32,8 +32,6 @@ struct socket_stream {
     struct loop *loop;
     uint8_t phase;       /* enum phase */
     uint8_t wanted;      /* STREAM_READ | STREAM_WRITE */
-    bool readable : 1;   /* a recv may give bytes */
-    bool writable : 1;   /* a send may take bytes */
     bool read_done : 1;  /* EOF, or failed with read_err */
     bool write_done : 1; /* shut, or failed with write_err */
     union {
@@ -51,6 +49,12 @@ static const struct stream_ops unix_ops;
 static inline struct socket_stream *of(struct stream *s)
 {
     return container_of(s, struct socket_stream, s);
+}
+
+/* A recv may give bytes, a send may take some. */
+static inline void may(struct socket_stream *k, unsigned dir, bool yes)
+{
+    k->s.blocked = (uint8_t)(yes ? k->s.blocked & ~dir : k->s.blocked | dir);
 }
 
 static enum io fail(struct socket_stream *k, int err)
@@ -105,9 +109,9 @@ static void on_event(struct ev_loop *ev, ev_io *w, int revents)
     struct socket_stream *k = container_of(w, struct socket_stream, u.w);
 
     if (revents & EV_READ)
-        k->readable = !k->read_done;
+        may(k, STREAM_READ, !k->read_done);
     if (revents & EV_WRITE)
-        k->writable = !k->write_done;
+        may(k, STREAM_WRITE, !k->write_done);
     k->s.owner->ready(k->s.owner, &k->s);
 }
 
@@ -116,7 +120,7 @@ static void on_event(struct ev_loop *ev, ev_io *w, int revents)
 
 static enum io read_end(struct socket_stream *k, int err)
 {
-    k->readable = false;
+    may(k, STREAM_READ, false);
     k->read_done = true;
     k->read_err = (uint16_t)err;
     interest(k, k->wanted & ~(unsigned)STREAM_READ);
@@ -142,7 +146,7 @@ static enum io read_failed(struct socket_stream *k, int err)
 {
     if (err != EAGAIN)
         return read_end(k, err);
-    k->readable = false;
+    may(k, STREAM_READ, false);
     return IO_AGAIN;
 }
 
@@ -152,7 +156,7 @@ static enum io socket_read(struct stream *s, uint8_t *p, size_t cap, size_t *got
     ssize_t n;
 
     assert(k->phase == PHASE_OPEN && cap > 0);
-    if (!k->readable)
+    if (k->s.blocked & STREAM_READ)
         return read_none(k);
     do
         n = recv(k->u.w.fd, p, cap, 0);
@@ -161,7 +165,7 @@ static enum io socket_read(struct stream *s, uint8_t *p, size_t cap, size_t *got
         return read_failed(k, errno);
     if (UNLIKELY(n == 0))
         return read_zero(k);
-    k->readable = (size_t)n == cap;
+    may(k, STREAM_READ, (size_t)n == cap);
     *got = (size_t)n;
     return IO_OK;
 }
@@ -171,7 +175,7 @@ static enum io socket_read(struct stream *s, uint8_t *p, size_t cap, size_t *got
 
 static enum io write_failed(struct socket_stream *k, int err)
 {
-    k->writable = false;
+    may(k, STREAM_WRITE, false);
     if (err == EAGAIN)
         return IO_AGAIN;
     k->write_done = true;
@@ -194,7 +198,7 @@ static enum io socket_write(struct stream *s, const struct iovec *v, int n, size
     ssize_t sent;
 
     assert(k->phase == PHASE_OPEN && n > 0);
-    if (!k->writable)
+    if (k->s.blocked & STREAM_WRITE)
         return write_none(k);
     for (int i = 0; i < n; i++)
         all += v[i].iov_len;
@@ -209,7 +213,7 @@ static enum io socket_write(struct stream *s, const struct iovec *v, int n, size
     } while (UNLIKELY(sent < 0 && errno == EINTR));
     if (UNLIKELY(sent < 0))
         return write_failed(k, errno);
-    k->writable = (size_t)sent == all;
+    may(k, STREAM_WRITE, (size_t)sent == all);
     *put = (size_t)sent;
     return IO_OK;
 }
@@ -223,7 +227,7 @@ static enum io socket_shut_write(struct stream *s)
         return k->write_err ? fail(k, k->write_err) : IO_OK;
     if (shutdown(k->u.w.fd, SHUT_WR) < 0)
         return write_failed(k, errno == EAGAIN ? EIO : errno);
-    k->writable = false;
+    may(k, STREAM_WRITE, false);
     k->write_done = true;
     interest(k, k->wanted & ~(unsigned)STREAM_WRITE);
     return IO_OK;
@@ -238,7 +242,7 @@ static enum io socket_splice_in(struct stream *s, int pipe_fd, size_t n, size_t 
     ssize_t moved;
 
     assert(k->phase == PHASE_OPEN && n > 0);
-    if (!k->readable)
+    if (k->s.blocked & STREAM_READ)
         return read_none(k);
     do
         moved = splice(k->u.w.fd, NULL, pipe_fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -247,7 +251,8 @@ static enum io socket_splice_in(struct stream *s, int pipe_fd, size_t n, size_t 
         return read_failed(k, errno);
     if (UNLIKELY(moved == 0))
         return read_zero(k);
-    k->readable = (size_t)moved == n; /* short may also mean "pipe full": then the next wait reports us at once */
+    may(k, STREAM_READ,
+        (size_t)moved == n); /* short may also mean "pipe full": then the next wait reports us at once */
     *got = (size_t)moved;
     return IO_OK;
 }
@@ -259,14 +264,14 @@ static enum io socket_splice_out(struct stream *s, int pipe_fd, size_t n, size_t
     ssize_t moved;
 
     assert(k->phase == PHASE_OPEN && n > 0);
-    if (!k->writable)
+    if (k->s.blocked & STREAM_WRITE)
         return write_none(k);
     do
         moved = splice(pipe_fd, NULL, k->u.w.fd, NULL, n, flags);
     while (UNLIKELY(moved < 0 && errno == EINTR));
     if (UNLIKELY(moved <= 0)) /* zero: the pipe was empty and has no writer, which the caller rules out */
         return write_failed(k, moved < 0 ? errno : EIO);
-    k->writable = (size_t)moved == n;
+    may(k, STREAM_WRITE, (size_t)moved == n);
     *put = (size_t)moved;
     return IO_OK;
 }
@@ -306,7 +311,7 @@ static enum io socket_start(struct stream *s)
         return IO_OK;
     if (k->phase == PHASE_REFUSED)
         return fail(k, k->write_err);
-    if (!k->writable) {
+    if (k->s.blocked & STREAM_WRITE) {
         interest(k, STREAM_WRITE);
         return IO_AGAIN;
     }
@@ -341,7 +346,7 @@ struct stream *socket_connect_new(struct loop *l, const struct addr *to, const s
     if (connect(fd, &to->u.sa, to->len) == 0)
         return s;
     struct socket_stream *k = of(s);
-    k->writable = false;
+    may(k, STREAM_WRITE, false);
     if (errno == EINPROGRESS || errno == EINTR) {
         k->phase = PHASE_CONNECTING;
         k->port = port_of(to);
@@ -366,7 +371,7 @@ struct stream *socket_stream_new_as(struct loop *l, int fd, int family, struct s
     k->s.owner = owner;
     k->loop = l;
     k->phase = PHASE_OPEN;
-    k->writable = true;
+    may(k, STREAM_READ, false); /* until the loop says so: most have nothing yet, and asking is a system call */
     ev_io_init(&k->u.w, on_event, fd, 0);
     return &k->s;
 }

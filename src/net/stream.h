@@ -77,6 +77,9 @@ struct stream {
     struct stream_owner *owner; /* may be changed at any time by who owns the stream */
     const char *why;            /* after FAIL: what happened, for the log; static or living as long as the stream */
     int err;                    /* after FAIL: errno, or 0 when the layer has none */
+    /* Directions that would answer AGAIN until ready is called, or whose end was told: an owner may spare itself the
+     * preparations. Only a hint: a layer that cannot tell leaves it 0. */
+    uint8_t blocked;
 };
 
 static inline MUST_CHECK enum io stream_start(struct stream *s)

@@ -44,7 +44,8 @@ bool down_in(struct session *s, size_t *budget)
 
     if (s->back_state == BACK_LINGER || s->back_state == BACK_FLUSH)
         return !s->back_eof && down_discard(s, budget);
-    if (s->back_state != BACK_OPEN || s->close_queued || s->front_mute || down_waits(s))
+    if (s->back_state != BACK_OPEN || s->close_queued || s->front_mute || (s->back->blocked & STREAM_READ) ||
+        down_waits(s))
         return false;
     if (!lane_take(s, l, l->read_size)) {
         session_close(s, END_BY_US, WS_CLOSE_TRY_LATER, "out of memory");

@@ -222,7 +222,8 @@ void session_run(struct session *s)
     s->running = false;
     set_interest(s);
     set_timer(s);
-    session_check(s);
+    if (WSBRIDGE_DEBUG)
+        session_check(s);
 }
 
 void session_ready(struct stream_owner *o, struct stream *stream)

@@ -114,7 +114,7 @@ bool up_in(struct session *s, size_t *budget)
         return false;
     if (l->raw < l->tail)
         moved = up_decode(s);
-    if (s->front_state > FRONT_CLOSING || !up_has_room(s))
+    if (s->front_state > FRONT_CLOSING || (s->front->blocked & STREAM_READ) || !up_has_room(s))
         return moved;
     if (!lane_take(s, l, l->read_size)) {
         session_close(s, END_BY_US, WS_CLOSE_TRY_LATER, "out of memory");
