@@ -55,7 +55,7 @@ static void write_argument(struct page *p, const char *text)
 static void write_prose(struct page *p, const char *text)
 {
     struct slice rest = slice_of(text), line;
-    while (cfg_wrap(&rest, 78, true, &line)) {
+    while (cfg_wrap(&rest, 72, true, &line)) {
         write_text(p, line);
         cfg_write_str(&p->w, "\n");
     }

@@ -127,9 +127,11 @@ static void merge(const struct cfg_field *fields, void *dst, const void *over, u
 void limits_merge(struct limits *dst, const struct limits *over)
 {
     merge(limits_override_fields, dst, over, over->set);
+    dst->set = over->set;
 }
 
 void timeouts_merge(struct timeouts *dst, const struct timeouts *over)
 {
     merge(timeouts_override_fields, dst, over, over->set);
+    dst->set = over->set;
 }

@@ -37,7 +37,8 @@ extern const struct cfg_table limits_override_table; /* those that a listener, s
 extern const struct cfg_table timeouts_table;
 extern const struct cfg_table timeouts_override_table;
 
-/* dst takes from `over` each field that the user gave there. */
+/* dst takes from `over` each field that the user gave there, and `over`'s `set`: so after the last merge it says what
+ * was given at the most specific place, and only that is printed there. */
 void limits_merge(struct limits *dst, const struct limits *over);
 void timeouts_merge(struct timeouts *dst, const struct timeouts *over);
 

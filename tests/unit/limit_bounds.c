@@ -40,7 +40,7 @@ static void has_the_documented_defaults(void **state)
 static void overrides_only_what_is_given(void **state)
 {
     struct arena *a = arena_new(0);
-    struct limits n = {.connections = 7, .request_header = 1, .message = 2, .buffer = 3}, over;
+    struct limits n = {.connections = 7, .request_header = 1, .message = 2, .buffer = 3, .set = 15}, over;
     struct timeouts t = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0}, tover;
     struct cfg_load *l = load(a, &limits_override_table, "{message: unlimited}", &over);
     struct cfg_load *m = load(a, &timeouts_override_table, "{lifetime: 8h, ping: off, close: 1s}", &tover);
@@ -51,6 +51,7 @@ static void overrides_only_what_is_given(void **state)
     assert_int_equal(n.request_header, 1);
     assert_true(n.message == CFG_UNLIMITED_N);
     assert_int_equal(n.buffer, 3);
+    assert_int_equal(n.set, over.set);
     timeouts_merge(&t, &tover);
     assert_true(t.handshake == 1 && t.connect == 2 && t.idle == 3 && isinf(t.ping) && t.pong == 5);
     assert_true(t.write_stall == 6 && t.lifetime == 28800 && t.close == 1 && t.drain == 9);
