@@ -162,8 +162,7 @@ static void set_interest(struct session *s)
     unsigned front = 0;
     unsigned back = 0;
 
-    if (s->front_state == FRONT_LINGER || s->input_bad ||
-        (s->front_state <= FRONT_CLOSING && (s->front_mute || up_has_room(s))))
+    if (s->front_state == FRONT_LINGER || s->input_bad || (s->front_state <= FRONT_CLOSING && up_has_room(s)))
         front |= STREAM_READ;
     if (s->front_state <= FRONT_CLOSED && down_waits(s))
         front |= STREAM_WRITE;
