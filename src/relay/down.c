@@ -72,7 +72,7 @@ bool down_in(struct session *s, size_t *budget)
         return true;
     default:
         lane_drop(s, l);
-        session_backend_failed(s, s->back->why ? s->back->why : "connection lost");
+        session_backend_failed(s, session_why(s, s->back));
         return true;
     }
 }

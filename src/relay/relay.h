@@ -128,7 +128,8 @@ struct session {
     double timer_at; /* when the timer is set for */
     double close_at; /* when CLOSING, or a linger, began */
     uint64_t id;
-    const char *end_why; /* static: the first reason given */
+    const char *end_why; /* the first reason given: static, or end_text */
+    char *end_text;      /* a copy of a stream's reason, or NULL */
     uint16_t end_code;   /* close code for the record */
     uint16_t close_code; /* what our Close says */
     uint8_t end_by;      /* enum end_by */
@@ -141,7 +142,8 @@ struct session {
 
 /* --- session.c --- */
 void session_set_end(struct session *s, enum end_by by, uint16_t code, const char *why); /* the first one counts */
-void session_end(struct session *s); /* teardown, in one fixed order */
+const char *session_why(struct session *s, const struct stream *from); /* why a stream failed; lives with the session */
+void session_end(struct session *s);                                   /* teardown, in one fixed order */
 void session_front_done(struct session *s, enum stream_end how);
 void session_back_done(struct session *s, enum stream_end how);
 

@@ -83,7 +83,10 @@ static int check_request(struct worker_env *env, struct http_exchange *x, const 
 
 static void session_reap(struct loop_task *t)
 {
-    free(container_of(t, struct session, turn));
+    struct session *s = container_of(t, struct session, turn);
+
+    free(s->end_text);
+    free(s);
 }
 
 static void opening_free(struct session *s)
@@ -303,6 +306,14 @@ void session_set_end(struct session *s, enum end_by by, uint16_t code, const cha
     s->end_by = (uint8_t)by;
     s->end_code = code;
     s->end_why = why;
+}
+
+/* A stream's own reason may go with the stream, while a Close and the record still need it. */
+const char *session_why(struct session *s, const struct stream *from)
+{
+    if (from->why && s->end_by == END_BY_NOBODY && !s->end_text)
+        s->end_text = strdup(from->why);
+    return s->end_text ? s->end_text : "connection lost";
 }
 
 /* No more from the client: what it said is still flushed, then the backend gets its FIN. */

@@ -140,7 +140,7 @@ bool up_in(struct session *s, size_t *budget)
         moved = true;
         break;
     case IO_FAIL:
-        session_client_failed(s, s->front->why ? s->front->why : "connection lost");
+        session_client_failed(s, session_why(s, s->front));
         moved = true;
         break;
     }
