@@ -68,7 +68,8 @@ struct mem_stream {
     enum stream_end end; /* how it was freed */
     struct mem_bytes out;
     unsigned reads_called, writes_called, readies;
-    void *arg; /* the test's */
+    const char *own_why; /* what a failure is called, instead of "as scripted" */
+    void *arg;           /* the test's */
 };
 
 static inline struct mem_stream *mem_stream_of(struct stream *s)
@@ -130,7 +131,7 @@ static inline struct mem_step mem_stream_step(struct mem_stream *m, struct mem_s
 static inline enum io mem_stream_fail(struct mem_stream *m, int err)
 {
     m->s.err = err;
-    m->s.why = "as scripted";
+    m->s.why = m->own_why ? m->own_why : "as scripted";
     return IO_FAIL;
 }
 
