@@ -60,6 +60,20 @@ long tls_stream_on_bio(BIO *b, int what, const char *p, size_t len, int argi, lo
 
 /* --- interest ----------------------------------------------------------------------------------------------------- */
 
+/* What the owner can spare itself: see net/stream.h. A record under way does not block while it can be sent on. */
+static uint8_t blocked(const struct tls_stream *t)
+{
+    unsigned dirs = 0;
+
+    if (t->phase == PHASE_HANDSHAKE)
+        return 0;
+    if (t->read_end == END_NONE ? !t->held && (t->read_on_write ? t->full : t->dry) : t->end_told)
+        dirs |= STREAM_READ;
+    if (t->write_end == END_NONE ? (t->write_on_read ? t->dry : t->full) : t->fail_told)
+        dirs |= STREAM_WRITE;
+    return (uint8_t)dirs;
+}
+
 static void update(struct tls_stream *t)
 {
     bool reads = t->wanted & STREAM_READ;
@@ -77,6 +91,7 @@ static void update(struct tls_stream *t)
         dirs = t->needs;
     }
     due = due || (writes && t->write_end == END_FAILED && !t->fail_told);
+    t->s.blocked = blocked(t);
     fd_watch_want(&t->watch, dirs);
     if (due)
         loop_defer(t->watch.loop, &t->again);
@@ -475,6 +490,10 @@ static enum io tls_start(struct stream *s)
         return IO_OK;
     if (t->phase == PHASE_FAILED)
         return tell_read_end(t);
+    if (t->needs == STREAM_READ ? t->dry : t->full) {
+        update(t);
+        return IO_AGAIN;
+    }
     tls_clear_errors();
     rc = SSL_do_handshake(t->ssl);
     err = errno;

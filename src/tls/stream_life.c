@@ -112,6 +112,7 @@ struct stream *tls_server_stream_new(struct loop *l, int fd, struct tls_set *set
     t->set = set;
     t->alpn = alpn;
     t->needs = STREAM_READ;
+    t->dry = true; /* until the loop says so: most have sent nothing yet, and asking is a system call */
     t->ssl = tls_set_ssl_new(set, &t->alpn);
     if (!t->ssl || !bind_fd(t))
         return give_up(t);

@@ -826,6 +826,7 @@ static void keeps_a_record_that_is_stuck(void **state)
         assert_int_equal(r, IO_OK);
         sent += put;
     }
+    assert_true(t.a.s->blocked & STREAM_WRITE);
     assert_int_equal(stream_shut_write(t.a.s), IO_AGAIN); /* not everything has left */
     stream_want(t.a.s, 0);
     /* Nobody wants to write, and yet the reader gets all that was taken. */
@@ -838,6 +839,7 @@ static void keeps_a_record_that_is_stuck(void **state)
         turns(1);
     }
     assert_int_equal(seen, sent);
+    assert_false(t.a.s->blocked & STREAM_WRITE);
     /* Then other bytes, fewer than before: no record of the past comes back. */
     assert_int_equal(put_text(t.a.s, "pong", &put), IO_OK);
     turns(2);
@@ -863,6 +865,7 @@ static void never_sleeps_on_held_bytes(void **state)
 
         stream_want(t.a.s, STREAM_READ);
         turns(2);
+        assert_false(t.a.s->blocked & STREAM_READ);
         if (t.a.readies == before)
             fail_msg("asleep with %d bytes to go", 12 - i);
         assert_int_equal(stream_read(t.a.s, &one, 1, &n), IO_OK);
@@ -876,6 +879,7 @@ static void never_sleeps_on_held_bytes(void **state)
     }
     /* And with nothing held it sleeps. */
     assert_int_equal(stream_read(t.a.s, &one, 1, &n), IO_AGAIN);
+    assert_int_equal(t.a.s->blocked, STREAM_READ);
     stream_want(t.a.s, STREAM_READ);
     turns(2);
     int before = t.a.readies;
