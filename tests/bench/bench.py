@@ -448,24 +448,26 @@ def timed(paths, args):
     usable = {p.name: p for p in available(paths, [n for n in names if not wanted or n in wanted])}
     data = {'mode': args.mode, 'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'commit': commit(),
             'machine': machine(), 'runs': args.runs, 'cases': {}, 'raw': {}}
-    for case in chosen:
-        extra_peers = [n for n in (wanted or []) if n not in case.peers and PEERS[n].tls == PEERS[case.peers[0]].tls]
-        peers = [usable[n] for n in case.peers + extra_peers if n in usable]
-        try:
-            results, extra = measure_case(paths, case, peers, args.runs)
-        except Failed as e:
-            print('  %s: %s' % (case.name, e))
-            continue
-        figures = summary(case, results)
-        show(case, peers, figures, extra)
-        data['cases'][case.name] = dict(extra, title=case.title, metric=case.metric, size=case.size, peers=figures)
-        data['raw'][case.name] = results
-    data['goals'] = judge(data['cases'])
-    show_goals(data['goals'])
-    if args.mode == 'full' and not only:
-        print('\ninstructions')
-        data['instructions'] = instructions(paths, [p for p in usable.values() if p.name in ('wsbridge', 'floor')])
-    save(paths, args.mode, data)
+    try:
+        for case in chosen:
+            extra_peers = [n for n in (wanted or []) if n not in case.peers and PEERS[n].tls == PEERS[case.peers[0]].tls]
+            peers = [usable[n] for n in case.peers + extra_peers if n in usable]
+            try:
+                results, extra = measure_case(paths, case, peers, args.runs)
+            except Failed as e:
+                print('  %s: %s' % (case.name, e))
+                continue
+            figures = summary(case, results)
+            show(case, peers, figures, extra)
+            data['cases'][case.name] = dict(extra, title=case.title, metric=case.metric, size=case.size, peers=figures)
+            data['raw'][case.name] = results
+        if args.mode == 'full' and not only:
+            print('\ninstructions')
+            data['instructions'] = instructions(paths, [p for p in usable.values() if p.name in ('wsbridge', 'floor')])
+    finally:                           # a run that is cut short keeps what it has
+        data['goals'] = judge(data['cases'])
+        show_goals(data['goals'])
+        save(paths, args.mode, data)
 
 
 def main():
