@@ -25,7 +25,7 @@ static void read_struct(struct cfg_load *l, const struct cfg_table *t, const str
 /* --- words for errors ------------------------------------------------------------------------------------------------
  */
 
-static const char *type_words(struct cfg_load *l, const struct cfg_field *f)
+static const char *type_words(const struct cfg_field *f)
 {
     switch (f->type) {
     case CFG_BOOL:
@@ -93,7 +93,7 @@ static bool all_digits(const char *text)
 /* --- scalars ---------------------------------------------------------------------------------------------------------
  */
 
-bool cfg_bool_parse(const char *text, bool *out)
+static bool parse_bool(const char *text, bool *out)
 {
     static const char *const words[] = {"true", "false", "on", "off", "yes", "no"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -108,7 +108,7 @@ bool cfg_bool_parse(const char *text, bool *out)
 static void read_bool(const struct reading *r, const struct cfg_node *node, bool *dst)
 {
     static const char *const words[] = {"true", "false", "on", "off", "yes", "no"};
-    if (!cfg_bool_parse(node->u.text, dst))
+    if (!parse_bool(node->u.text, dst))
         cfg_error(r->load, node, cfg_suggest(r->load, node->u.text, words, ARRAY_LEN(words)),
                   "\"%s\" must be true or false, not \"%s\"", r->field->key, node->u.text);
     else if (!node->plain)
@@ -157,7 +157,7 @@ static void read_count(const struct reading *r, const struct cfg_node *node, uin
     if (!slice_to_u64(slice_of(node->u.text), UINT64_MAX / 2, &v)) {
         const char *help = !strcmp(node->u.text, "unlimited") ? "it has to be bounded" : NULL;
         cfg_error(r->load, node, all_digits(node->u.text) ? "the number is too large" : help,
-                  "\"%s\" must be %s, not \"%s\"", r->field->key, type_words(r->load, r->field), node->u.text);
+                  "\"%s\" must be %s, not \"%s\"", r->field->key, type_words(r->field), node->u.text);
         return;
     }
     if (check_bounds(r, node, v))
@@ -182,8 +182,7 @@ static void say_amount(const struct reading *r, const struct cfg_node *node, con
     if (all_digits(text))
         cfg_error(r->load, node, help, "\"%s\" needs a unit", r->field->key);
     else
-        cfg_error(r->load, node, help, "\"%s\" must be %s, not \"%s\"", r->field->key, type_words(r->load, r->field),
-                  text);
+        cfg_error(r->load, node, help, "\"%s\" must be %s, not \"%s\"", r->field->key, type_words(r->field), text);
 }
 
 static void read_size(const struct reading *r, const struct cfg_node *node, uint64_t *dst)
@@ -214,7 +213,7 @@ static void read_duration(const struct reading *r, const struct cfg_node *node, 
 static const char *choice_alias(const struct cfg_node *node)
 {
     bool on;
-    if (!node->plain || !cfg_bool_parse(node->u.text, &on))
+    if (!node->plain || !parse_bool(node->u.text, &on))
         return node->u.text;
     return on ? "on" : "off";
 }
@@ -278,7 +277,7 @@ static void read_strings(const struct reading *r, const struct cfg_node *node, s
         return;
     for (size_t i = 0; i < n; i++) {
         if (items[i]->kind != CFG_NODE_SCALAR) {
-            say_kind(r, items[i], node->kind == CFG_NODE_LIST ? "a list of texts" : type_words(r->load, r->field));
+            say_kind(r, items[i], node->kind == CFG_NODE_LIST ? "a list of texts" : type_words(r->field));
         } else if (cfg_node_is_null(items[i])) {
             cfg_error(r->load, items[i], "an empty text is written \"\"", "an item of \"%s\" has no value",
                       r->field->key);
@@ -303,7 +302,7 @@ static void read_list(const struct reading *r, const struct cfg_node *node, stru
         if (cfg_node_is_null(items[i])) {
             cfg_error(r->load, items[i], NULL, "an item of \"%s\" has no value", r->field->key);
         } else if (items[i]->kind != CFG_NODE_MAP && !t->shorthand) {
-            say_kind(r, items[i], node->kind == CFG_NODE_LIST ? "a list of maps" : type_words(r->load, r->field));
+            say_kind(r, items[i], node->kind == CFG_NODE_LIST ? "a list of maps" : type_words(r->field));
         } else {
             read_struct(r->load, t, items[i], v + kept * t->size, NULL);
             nodes[kept++] = items[i];
@@ -317,7 +316,7 @@ static void read_map(const struct reading *r, const struct cfg_node *node, struc
     const struct cfg_table *t = r->field->table;
     size_t kept = 0;
     if (node->kind != CFG_NODE_MAP) {
-        say_kind(r, node, type_words(r->load, r->field));
+        say_kind(r, node, type_words(r->field));
         return;
     }
     char *v = alloc_items(r, node->n, t->size);
@@ -365,7 +364,7 @@ static void read_value(const struct reading *r, const struct cfg_node *node, voi
         return;
     }
     if (wants_scalar(f->type) && node->kind != CFG_NODE_SCALAR) {
-        say_kind(r, node, type_words(r->load, f));
+        say_kind(r, node, type_words(f));
         return;
     }
     switch (f->type) {
@@ -395,7 +394,7 @@ static void read_value(const struct reading *r, const struct cfg_node *node, voi
         break;
     case CFG_STRUCT:
         if (node->kind != CFG_NODE_MAP && !f->table->shorthand)
-            say_kind(r, node, type_words(r->load, f));
+            say_kind(r, node, type_words(f));
         else
             read_struct(r->load, f->table, node, dst, NULL);
         break;

@@ -152,7 +152,4 @@ const struct cfg_pair *cfg_node_find(const struct cfg_node *map, const char *key
 /* suggest.c: the position of the candidate that was probably meant, or -1. */
 ptrdiff_t cfg_nearest(const struct cfg_load *l, const char *given, const char *const *candidates, size_t n);
 
-/* read.c */
-bool cfg_bool_parse(const char *text, bool *out);
-
 #endif

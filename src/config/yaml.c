@@ -31,7 +31,6 @@ struct builder {
     struct cfg_load *load;
     const struct cfg_file *file;
     yaml_parser_t parser;
-    bool config; /* the text of a user, not of a default */
     struct cfg_node *root;
     struct frame frames[CFG_DEPTH_MAX];
     size_t depth;
@@ -249,7 +248,7 @@ static bool fill(struct builder *b, const struct frame *f)
     struct cfg_node *node = f->node;
     size_t n = b->n - f->base;
     bool map = node->kind == CFG_NODE_MAP;
-    const struct cfg_node **children = b->children + f->base;
+    const struct cfg_node **children = n ? b->children + f->base : NULL; /* none: there may be no array yet */
     void *copy = arena_alloc(b->load->arena, n * sizeof(void *) + 1);
     if (!copy)
         return false;
@@ -404,7 +403,6 @@ struct cfg_node *cfg_yaml_parse(struct cfg_load *l, const struct cfg_file *f, bo
     }
     b->load = l;
     b->file = f;
-    b->config = config;
     yaml_parser_set_encoding(&b->parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&b->parser, (const unsigned char *)f->text, f->n);
     if (run(b) && (!config || check_root(b)))

@@ -124,6 +124,16 @@ static void takes_empty_collections(void **state)
     sample_end(&r);
 }
 
+/* Before any child there is no array of children. */
+static void takes_an_empty_map(void **state)
+{
+    struct sample_run r;
+    sample_load(&r, SLICE(" {}"));
+    assert_string_equal(r.said.p, "");
+    assert_int_equal(r.obj.version, 1);
+    sample_end(&r);
+}
+
 struct mistake {
     const char *text;
     const char *said; /* first line behind the file's name */
@@ -325,6 +335,7 @@ int main(void)
         cmocka_unit_test(reads_every_type),
         cmocka_unit_test(takes_one_for_a_list),
         cmocka_unit_test(takes_empty_collections),
+        cmocka_unit_test(takes_an_empty_map),
         cmocka_unit_test(names_mistakes),
         cmocka_unit_test(keeps_the_default_of_a_wrong_field),
         cmocka_unit_test(warns),
