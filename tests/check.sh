@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(format-check layers headers tidy docs-check unit integration browser fuzz-smoke asan tsan)
+[ ${#stages[@]} -gt 0 ] || stages=(format-check layers headers tidy docs-check unit bench-smoke integration browser fuzz-smoke asan tsan)
 logs=build/check
 rm -rf "$logs"
 mkdir -p "$logs"
