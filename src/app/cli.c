@@ -6,6 +6,7 @@
  */
 #include "app/cli.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static const char help_text[] =
     "  -c, --config FILE      a configuration file, or a directory of *.yaml; repeatable\n"
     "  -t, --check            check the configuration and exit: 0 or 78\n"
     "  -T, --print            print the effective configuration as YAML and exit\n"
+    "      --reload PID       have the running one with that id read its configuration again\n"
     "  -V, --version          version; -VV: how it was built\n"
     "  -h, --help             this page\n"
     "\n"
@@ -137,7 +139,7 @@ static void make_text(struct cli *c, const struct short_form *sf)
 /* --- parsing ---------------------------------------------------------------------------------------------------------
  */
 
-enum { OPT_INDEX = 256, OPT_ORIGIN, OPT_LOG, OPT_REFERENCE, OPT_SCHEMA, OPT_MDOC };
+enum { OPT_INDEX = 256, OPT_ORIGIN, OPT_LOG, OPT_REFERENCE, OPT_SCHEMA, OPT_MDOC, OPT_RELOAD };
 
 static const struct option long_options[] = {
     {"web", required_argument, NULL, 'w'},
@@ -152,8 +154,24 @@ static const struct option long_options[] = {
     {"print-reference", no_argument, NULL, OPT_REFERENCE},
     {"print-schema", no_argument, NULL, OPT_SCHEMA},
     {"print-mdoc", no_argument, NULL, OPT_MDOC},
+    {"reload", required_argument, NULL, OPT_RELOAD},
     {NULL, 0, NULL, 0},
 };
+
+/* A whole number that names one process: 0 and less would name groups of them. */
+static bool take_pid(struct cli *c)
+{
+    char *end;
+
+    errno = 0;
+    c->pid = strtol(optarg, &end, 10);
+    if (errno || end == optarg || *end || c->pid <= 0 || c->pid > INT32_MAX) {
+        wrong(c, optarg, "not a process id");
+        return false;
+    }
+    c->action = CLI_RELOAD;
+    return true;
+}
 
 static bool take_option(struct cli *c, struct short_form *sf, int opt)
 {
@@ -202,6 +220,8 @@ static bool take_option(struct cli *c, struct short_form *sf, int opt)
     case OPT_MDOC:
         c->action = CLI_MDOC;
         break;
+    case OPT_RELOAD:
+        return take_pid(c);
     default: /* getopt said what is wrong */
         fprintf(stderr, "Try `wsbridge --help`.\n");
         c->action = CLI_WRONG;

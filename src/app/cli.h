@@ -15,6 +15,7 @@ enum cli_action {
     CLI_REFERENCE,
     CLI_SCHEMA,
     CLI_MDOC,
+    CLI_RELOAD, /* --reload PID: `pid` is who */
     CLI_HELP,
     CLI_VERSION,
     CLI_BUILD,
@@ -27,6 +28,7 @@ struct cli {
     enum cli_action action;
     const char *paths[CLI_PATHS_MAX];
     struct settings_source source;
+    long pid;
     char *text; /* of the configuration made from the command line; freed by cli_fini */
 };
 

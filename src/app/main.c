@@ -3,6 +3,8 @@
 /*
  * main: the command line's wish, carried out.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -42,6 +44,15 @@ static int with_settings(const struct cli *c)
     return rc;
 }
 
+/* What kill(1) does: a minimal system has no such program, and the service manager's `reload` needs one. */
+static int send_reload(long pid)
+{
+    if (kill((pid_t)pid, SIGHUP) == 0)
+        return EXIT_OK;
+    fprintf(stderr, "wsbridge: --reload %ld: %s\n", pid, strerror(errno));
+    return errno == EPERM ? EXIT_NO_PERMISSION : EXIT_RUNTIME;
+}
+
 int main(int argc, char **argv)
 {
     struct cli c;
@@ -62,6 +73,9 @@ int main(int argc, char **argv)
         break;
     case CLI_MDOC:
         cfg_print_mdoc(&settings_table, put_stream, stdout);
+        break;
+    case CLI_RELOAD:
+        rc = send_reload(c.pid);
         break;
     case CLI_HELP:
         cli_print_help();
