@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the wsbridge authors
 #
-# Installs what building (`deps.sh build`) or testing (`deps.sh test`) needs, from the system's own packages: apt-get on
+# Installs what building (`deps.sh build`), testing (`deps.sh test`) or making and testing packages (`deps.sh package`)
+# needs, from the system's own packages: apt-get on
 # Debian and its kin, dnf on Fedora and its kin. Only what is missing is installed, and when nothing is missing no
 # network is touched, so that the Makefile may call this before every build. Uses sudo when not root. On any other
 # system it says what is needed and goes on: the build itself will tell what it misses.
@@ -10,9 +11,9 @@ set -eu
 
 what=${1:-build}
 case $what in
-    build | test) ;;
+    build | test | package) ;;
     *)
-        echo "usage: $0 build|test" >&2
+        echo "usage: $0 build|test|package" >&2
         exit 64
         ;;
 esac
@@ -37,6 +38,11 @@ debian_packages() {
     need_command gcc gcc
     need_command make make
     echo libc6-dev libev-dev libyaml-dev libssl-dev pkg-config
+    if [ "$what" = package ]; then
+        echo dpkg-dev debhelper fakeroot lintian devscripts rpm rpmlint mandoc python3 git
+        # shells whose completions are read, and what a clean system is made, booted and put into a container with
+        echo bash zsh fish shellcheck mmdebstrap systemd systemd-container uidmap buildah crun iproute2 util-linux
+    fi
     [ "$what" = test ] || return 0
     need_command node nodejs
     need_command npm npm
@@ -53,6 +59,7 @@ fedora_packages() {
     need_command gcc gcc
     need_command make make
     echo glibc-devel libev-devel libyaml-devel openssl-devel pkgconf-pkg-config
+    [ "$what" != package ] || echo rpm-build rpmlint systemd-rpm-macros mandoc git
     [ "$what" = test ] || return 0
     need_command node nodejs
     need_command npm nodejs-npm
