@@ -224,7 +224,7 @@ static const struct cfg_field settings_fields[] = {
 };
 
 const struct cfg_table settings_table = {
-    .name = "wsbridge.yaml",
+    .name = "",
     .doc = "The configuration of wsbridge.",
     .size = sizeof(struct settings),
     .fields = settings_fields,
@@ -337,10 +337,19 @@ static const struct service *find_service(const struct settings *s, const char *
     return NULL;
 }
 
-static void resolve_service(struct cfg_load *load, struct settings *s, struct route *r)
+/* Names for "did you mean"; made once, when first needed. */
+static const char **service_names(struct settings *s)
 {
     const struct service *v = s->services.v;
-    const char **names;
+    const char **names = arena_alloc(s->arena, (s->services.n + 1) * sizeof *names);
+
+    for (size_t i = 0; names && i < s->services.n; i++)
+        names[i] = v[i].name.name;
+    return names;
+}
+
+static void resolve_service(struct cfg_load *load, struct settings *s, struct route *r, const char ***names)
+{
     const struct cfg_node *at;
 
     if (!r->service_name)
@@ -348,11 +357,10 @@ static void resolve_service(struct cfg_load *load, struct settings *s, struct ro
     r->service = find_service(s, r->service_name);
     if (r->service)
         return;
-    names = arena_alloc(s->arena, (s->services.n + 1) * sizeof *names);
-    for (size_t i = 0; names && i < s->services.n; i++)
-        names[i] = v[i].name.name;
+    if (!*names)
+        *names = service_names(s);
     at = cfg_node_get(r->node, "service");
-    cfg_error(load, at ? at : r->node, names ? cfg_suggest(load, r->service_name, names, s->services.n) : NULL,
+    cfg_error(load, at ? at : r->node, *names ? cfg_suggest(load, r->service_name, *names, s->services.n) : NULL,
               "service \"%s\" is not defined", r->service_name);
 }
 
@@ -435,6 +443,7 @@ static void settings_free(struct ref *ref)
 
 static void settings_resolve(struct cfg_load *load, const struct cfg_node *root, struct settings *s)
 {
+    const char **names = NULL;
     struct route *r;
 
     s->log.options.level = (enum log_level)s->log.level;
@@ -447,7 +456,7 @@ static void settings_resolve(struct cfg_load *load, const struct cfg_node *root,
     if (!s->routes.n && !cfg_error_count(load))
         cfg_error(load, root, "add `routes: [{path: /, service: NAME}]`", "no routes: every request would be a 404");
     for (size_t i = 0; i < s->routes.n; i++) {
-        resolve_service(load, s, &r[i]);
+        resolve_service(load, s, &r[i], &names);
         open_root(load, &r[i]);
     }
     route_check_all(load, r, s->routes.n);

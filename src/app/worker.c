@@ -60,6 +60,7 @@ int worker_init(struct worker *w, unsigned id, unsigned workers, struct shared *
     w->env.id = id;
     w->env.loop = loop_new();
     w->env.pool = pool_new(POOL_KEEP);
+    w->env.pipes = pipes_new();
     w->env.resolver = shared->resolver;
     w->env.log = shared->log;
     w->env.connections = &shared->connections;
@@ -69,7 +70,7 @@ int worker_init(struct worker *w, unsigned id, unsigned workers, struct shared *
     w->env.connection_ended = connection_ended;
     list_init(&w->env.sessions);
     list_init(&w->env.conns);
-    if (!w->env.loop || !w->env.pool)
+    if (!w->env.loop || !w->env.pool || !w->env.pipes)
         return -1;
     w->settings = s;
     ref_take(&s->ref);
@@ -198,6 +199,8 @@ void worker_fini(struct worker *w)
         pthread_join(w->thread, NULL);
     if (w->env.loop)
         loop_free(w->env.loop);
+    if (w->env.pipes)
+        pipes_free(w->env.pipes);
     if (w->env.pool)
         pool_free(w->env.pool);
     if (w->settings)

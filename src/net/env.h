@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/pool.h"
 #include "net/loop.h"
+#include "net/pipes.h"
 #include "net/resolver.h"
 
 struct log;
@@ -30,6 +31,7 @@ struct worker_env {
     unsigned id;
     struct loop *loop;
     struct pool *pool;
+    struct pipes *pipes;
     struct resolver *resolver; /* shared by all workers, thread-safe */
     struct log *log;           /* shared by all workers, thread-safe */
     atomic_uint *connections;  /* open in the whole process: exact, because limits.connections is; shared */

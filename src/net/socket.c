@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NOTSENT_LOWAT (128 << 10) /* bytes: two of the largest default buffers */
+#define NOTSENT_LOWAT (256 << 10) /* bytes; with a full pipe still under 1 MiB for a reader who does not read */
 #define KEEPALIVE_AFTER 60        /* seconds */
 
 /* --- options of a connection ---------------------------------------------------------------------------------------

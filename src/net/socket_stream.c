@@ -218,6 +218,24 @@ static enum io socket_write(struct stream *s, const struct iovec *v, int n, size
     return IO_OK;
 }
 
+static enum io socket_write_more(struct stream *s, const uint8_t *p, size_t n, size_t *put)
+{
+    struct socket_stream *k = of(s);
+    ssize_t sent;
+
+    assert(k->phase == PHASE_OPEN && n > 0);
+    if (k->s.blocked & STREAM_WRITE)
+        return write_none(k);
+    do
+        sent = send(k->u.w.fd, p, n, MSG_NOSIGNAL | MSG_MORE);
+    while (UNLIKELY(sent < 0 && errno == EINTR));
+    if (UNLIKELY(sent < 0))
+        return write_failed(k, errno);
+    may(k, STREAM_WRITE, (size_t)sent == n);
+    *put = (size_t)sent;
+    return IO_OK;
+}
+
 static enum io socket_shut_write(struct stream *s)
 {
     struct socket_stream *k = of(s);
@@ -435,6 +453,7 @@ static const struct stream_ops tcp_ops = {
     .start = socket_start,
     .read = socket_read,
     .write = socket_write,
+    .write_more = socket_write_more,
     .shut_write = socket_shut_write,
     .want = socket_want,
     .free = socket_free,
@@ -447,6 +466,7 @@ static const struct stream_ops unix_ops = {
     .start = socket_start,
     .read = socket_read,
     .write = socket_write,
+    .write_more = socket_write_more,
     .shut_write = socket_shut_write,
     .want = socket_want,
     .free = socket_free,

@@ -62,6 +62,8 @@ struct stream_ops {
     enum io (*shut_write)(struct stream *s);
     void (*want)(struct stream *s, unsigned dirs);
     void (*free)(struct stream *s, enum stream_end how);
+    /* Optional, with splice_out: as write, of one piece, and the rest of a whole follows at once (MSG_MORE). */
+    enum io (*write_more)(struct stream *s, const uint8_t *p, size_t n, size_t *put);
     /* Optional (NULL: not possible): moves bytes between the stream and a pipe inside the kernel; same results as read
      * and write. The caller sees to it that the pipe has room (splice_in: begin with an empty one) or holds n bytes
      * (splice_out), because the kernel's EAGAIN does not say which end it means. A pipe is full by its number of pages

@@ -11,14 +11,14 @@
 
 bool down_waits(const struct session *s)
 {
-    return !s->front_mute && (!lane_empty(&s->down) || control_waits(s));
+    return !s->front_mute && (!lane_empty(&s->down) || s->in_pipe || control_waits(s));
 }
 
 /* Nobody is left to hear the backend, but it is read: a backend that blocks in its write would never read our last
  * bytes, and closing a socket with unread input resets it and destroys them. */
 static bool down_discard(struct session *s, size_t *budget)
 {
-    uint8_t waste[4096];
+    uint8_t waste[16384];
     size_t got = 0;
     enum io io = stream_read(s->back, waste, sizeof waste, &got);
 
@@ -35,10 +35,117 @@ static bool down_discard(struct session *s, size_t *budget)
     return true;
 }
 
-bool down_in(struct session *s, size_t *budget)
+/* --- bulk: from socket to socket through a pipe, under a frame header ------------------------------------------------
+ */
+
+#define BULK_FROM                                                                                                      \
+    ((size_t)16 << 10) /* a read of at least this begins it: below some KiB copying is cheaper than a pipe */
+#define BULK_UNTIL ((size_t)8 << 10) /* a splice of less ends it */
+#define PIPE_SHARE 8 /* what may be in the pipe, in limits.buffer: the kernel's pages, not the program's */
+
+static bool can_splice(const struct session *s)
+{
+    return s->back->ops->splice_in && s->front->ops->splice_out && s->front->ops->write_more;
+}
+
+static void pipe_done(struct session *s)
+{
+    if (s->pipe)
+        pipes_give(s->env->pipes, s->pipe, s->in_pipe == 0);
+    s->pipe = NULL;
+    s->in_pipe = 0;
+}
+
+void down_drop(struct session *s)
+{
+    lane_drop(s, &s->down);
+    pipe_done(s);
+}
+
+/* The header leaves at once with the promise that more follows; what the socket does not take waits in the lane, in
+ * front of the pipe. */
+static void splice_header(struct session *s, size_t payload)
+{
+    struct lane *l = &s->down;
+    uint8_t room[HEADROOM];
+    size_t n = ws_encode_header(room + HEADROOM, WS_BINARY, true, false, payload);
+    size_t put = 0;
+
+    /* A failure is told again by the write that follows. */
+    if (s->front->ops->write_more(s->front, room + HEADROOM - n, n, &put) != IO_OK)
+        put = 0;
+    if (put == n)
+        return;
+    memcpy(l->buf, room + HEADROOM - n + put, n - put);
+    l->mark = l->raw = l->tail = (uint32_t)(n - put);
+}
+
+static enum io down_copy(struct session *s, size_t *got)
 {
     struct lane *l = &s->down;
     size_t room;
+    enum io io;
+
+    if (!lane_take(s, l, l->read_size)) {
+        session_close(s, END_BY_US, WS_CLOSE_TRY_LATER, "out of memory");
+        return IO_AGAIN;
+    }
+    room = l->cap - HEADROOM;
+    io = stream_read(s->back, l->buf + HEADROOM, room, got);
+    if (io != IO_OK) {
+        lane_drop(s, l);
+        return io;
+    }
+    lane_learn(s, l, room, *got);
+    l->head = (uint32_t)(HEADROOM - ws_encode_header(l->buf + HEADROOM, WS_BINARY, true, false, *got));
+    l->mark = l->raw = l->tail = (uint32_t)(HEADROOM + *got);
+    s->bulk = *got >= BULK_FROM && can_splice(s);
+    return IO_OK;
+}
+
+static enum io down_splice(struct session *s, size_t *got)
+{
+    size_t most;
+    enum io io;
+
+    s->pipe = pipes_take(s->env->pipes);
+    if (!s->pipe || !lane_take(s, &s->down, POOL_MIN)) { /* room for the header, before it is needed */
+        pipe_done(s);
+        return down_copy(s, got);
+    }
+    most = (size_t)MIN_OF((uint64_t)s->pipe->cap, s->route->limits.buffer * PIPE_SHARE);
+    io = s->back->ops->splice_in(s->back, s->pipe->write_fd, most, got);
+    if (io == IO_OK) {
+        s->in_pipe = (uint32_t)*got;
+        splice_header(s, *got);
+        s->bulk = *got >= BULK_UNTIL;
+    }
+    if (lane_empty(&s->down))
+        lane_drop(s, &s->down);
+    if (io != IO_OK)
+        pipe_done(s);
+    return io;
+}
+
+static enum io pipe_out(struct session *s)
+{
+    size_t put = 0;
+    enum io io = s->front->ops->splice_out(s->front, s->pipe->read_fd, s->in_pipe, &put, 0);
+
+    if (io != IO_OK)
+        return io;
+    s->in_pipe -= (uint32_t)put;
+    s->active_at = s->front_at = loop_now(s->env->loop);
+    if (s->in_pipe == 0)
+        pipe_done(s);
+    return IO_OK;
+}
+
+/* --- reading the backend ---------------------------------------------------------------------------------------------
+ */
+
+bool down_in(struct session *s, size_t *budget)
+{
     size_t got = 0;
     enum io io;
 
@@ -47,31 +154,20 @@ bool down_in(struct session *s, size_t *budget)
     if (s->back_state != BACK_OPEN || s->close_queued || s->front_mute || (s->back->blocked & STREAM_READ) ||
         down_waits(s))
         return false;
-    if (!lane_take(s, l, l->read_size)) {
-        session_close(s, END_BY_US, WS_CLOSE_TRY_LATER, "out of memory");
-        return true;
-    }
-    room = l->cap - HEADROOM;
-    io = stream_read(s->back, l->buf + HEADROOM, room, &got);
+    io = s->bulk ? down_splice(s, &got) : down_copy(s, &got);
     switch (io) {
     case IO_OK:
-        lane_learn(s, l, room, got);
         *budget -= MIN_OF(*budget, got);
-        l->head = (uint32_t)(HEADROOM - ws_encode_header(l->buf + HEADROOM, WS_BINARY, true, false, got));
-        l->mark = l->raw = l->tail = (uint32_t)(HEADROOM + got);
         s->bytes_down += got;
         s->messages_down++;
         s->active_at = s->front_at = loop_now(s->env->loop);
         return true;
     case IO_AGAIN:
-        lane_drop(s, l);
-        return false;
+        return s->close_queued; /* only when there was no buffer to be had */
     case IO_EOF:
-        lane_drop(s, l);
         session_backend_eof(s);
         return true;
     default:
-        lane_drop(s, l);
         session_backend_failed(s, session_why(s, s->back));
         return true;
     }
@@ -83,7 +179,7 @@ static bool front_deaf(struct session *s)
 {
     s->front_mute = true;
     s->close_at = loop_now(s->env->loop);
-    lane_drop(s, &s->down);
+    down_drop(s);
     control_drop(s);
     if (s->front_state > FRONT_CLOSING || s->input_bad)
         session_front_done(s, STREAM_END_ABORT);
@@ -129,6 +225,16 @@ bool down_out(struct session *s)
         if (!lane_empty(l))
             return true;
         lane_drop(s, l);
+    }
+    if (s->in_pipe) {
+        io = pipe_out(s);
+        if (io == IO_AGAIN)
+            return moved;
+        if (io != IO_OK)
+            return front_deaf(s);
+        moved = true;
+        if (s->in_pipe)
+            return true;
     }
     if (!control_waits(s))
         return moved;

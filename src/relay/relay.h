@@ -100,12 +100,15 @@ struct session {
     bool back_mute;    /* the same for the backend */
     bool back_eof;     /* the backend's bytes are all here */
     bool back_shut;    /* FIN was said to the backend */
+    bool bulk;         /* the backend sends in bulk: its bytes go down through a pipe */
     bool input_bad;    /* protocol error: input is discarded unseen */
     uint8_t builtin;   /* enum target_kind when it is TARGET_ECHO or TARGET_DISCARD, else 0 */
     uint8_t timer_for; /* which waits the timer was computed for, see run.c */
     struct lane up;
     struct lane down;
     struct control *control;
+    struct pipe_pair *pipe; /* borrowed while bytes are inside: they follow what is in `down` */
+    uint32_t in_pipe;
     double active_at; /* loop time of the last data either way */
     double heard_at;  /* of the last byte from the client */
     double front_at;  /* of the last progress of what waits for the client */
@@ -178,6 +181,7 @@ bool up_out(struct session *s);
 bool up_has_room(const struct session *s);
 bool down_in(struct session *s, size_t *budget);
 bool down_out(struct session *s);
+void down_drop(struct session *s);        /* throws away what waits for the client, buffers and pipe included */
 bool down_waits(const struct session *s); /* something for the client waits to be written */
 
 /* --- control.c --- */

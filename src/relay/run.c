@@ -62,8 +62,8 @@ static double next_deadline(const struct session *s, unsigned w)
             at = fmin(at, fmax(s->asked_at, s->front_at) + t->pong);
     }
     if (w & WAIT_FRONT)
-        at = fmin(at, s->close_queued && lane_empty(&s->down) ? fmax(s->close_at, s->front_at) + t->close
-                                                              : s->front_at + t->write_stall);
+        at = fmin(at, s->close_queued && lane_empty(&s->down) && !s->in_pipe ? fmax(s->close_at, s->front_at) + t->close
+                                                                             : s->front_at + t->write_stall);
     if (w & WAIT_BACK)
         at = fmin(at, s->back_at + t->write_stall);
     if (w & (WAIT_CLOSE | WAIT_BACK_END))
@@ -190,6 +190,7 @@ void session_check(const struct session *s)
     }
     assert((s->front == NULL) == (s->front_state == FRONT_DONE));
     assert((s->back == NULL) == (s->back_state == BACK_DONE));
+    assert((s->pipe != NULL) == (s->in_pipe > 0));
     assert(!s->close_sent || s->close_queued);
     assert(s->front_state != FRONT_DONE || s->end_code != 0); /* no end without a reason */
     (void)lanes;

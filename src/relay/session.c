@@ -410,7 +410,7 @@ void session_front_done(struct session *s, enum stream_end how)
     s->front_state = FRONT_DONE;
     stream_free(s->front, how);
     s->front = NULL;
-    lane_drop(s, &s->down);
+    down_drop(s);
     control_drop(s);
     s->up.raw = s->up.tail = s->up.mark; /* undecoded input has no reader any more */
     if (lane_empty(&s->up))
