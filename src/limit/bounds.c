@@ -28,9 +28,11 @@
         LIMIT(message, CFG_SIZE, WHERE, "16MiB", CFG_ALLOW_UNLIMITED, 1, 0,                                            \
               "The largest WebSocket message from a client; a larger one ends the session with close code 1009. "      \
               "Messages are passed on as they arrive, so a high value costs no memory."),                              \
-        LIMIT(buffer, CFG_SIZE, WHERE, "64KiB", 0, 4 * KIB, MIB,                                                       \
-              "How many bytes one session may hold in each direction. When it is full, reading from the other side "   \
-              "stops until the slow side takes some. An idle session holds nothing.")
+        LIMIT(                                                                                                         \
+            buffer, CFG_SIZE, WHERE, "64KiB", 0, 4 * KIB, MIB,                                                         \
+            "How many bytes one session may hold in each direction. When it is full, reading from the other side "     \
+            "stops until the slow side takes some. An idle session holds nothing. Bulk toward the client may wait in " \
+            "a pipe of the kernel as well, up to eight times as much (512KiB at most).")
 
 static const struct cfg_field limits_fields[] = {
     SHARED_LIMITS(GLOBAL),

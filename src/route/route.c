@@ -228,15 +228,16 @@ static void check_files(struct cfg_load *load, const struct cfg_node *node, stru
                   "the index is a file name, without \"/\" and not beginning with a dot");
 }
 
-/* What has no effect is a misunderstanding worth a word. */
+/* What has no effect is a misunderstanding worth a word. A value that is the default is none: the effective
+ * configuration writes it out. */
 static void check_useless(struct cfg_load *load, const struct cfg_node *node, const struct route *r)
 {
-    static const char *const of_files[] = {"index", "cache"};
-    for (size_t i = 0; !r->files && i < ARRAY_LEN(of_files); i++)
-        if (place_of(node, of_files[i]) != node)
-            cfg_warning(load, place_of(node, of_files[i]), NULL, "%s has no effect on a route without files",
-                        of_files[i]);
-    if (!r->service_name && place_of(node, "origins") != node)
+    bool index = r->index && strcmp(r->index, "index.html") != 0;
+
+    if (!r->files && (index || r->cache > 0))
+        cfg_warning(load, place_of(node, index ? "index" : "cache"), NULL, "%s has no effect on a route without files",
+                    index ? "index" : "cache");
+    if (!r->service_name && !(r->origin_same && r->origins.n == 1) && place_of(node, "origins") != node)
         cfg_warning(load, place_of(node, "origins"), NULL, "origins have no effect on a route without service");
 }
 
