@@ -37,10 +37,12 @@ void control_pong(struct session *s, const uint8_t *payload, size_t n)
     put_frame(s, WS_PONG, payload, n);
 }
 
-void control_ping(struct session *s)
+bool control_ping(struct session *s)
 {
-    if (!s->control)
-        put_frame(s, WS_PING, NULL, 0);
+    if (s->control)
+        return false;
+    put_frame(s, WS_PING, NULL, 0);
+    return s->control;
 }
 
 void control_drop(struct session *s)

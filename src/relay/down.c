@@ -26,6 +26,8 @@ static bool down_discard(struct session *s, size_t *budget)
         return false;
     if (io == IO_OK) {
         *budget -= MIN_OF(*budget, got);
+        if (s->back_state == BACK_LINGER)
+            s->back_at = loop_now(s->env->loop);
         return true;
     }
     s->back_eof = true;

@@ -95,7 +95,6 @@ struct session {
     bool close_queued;
     bool close_sent;
     bool ping_waiting; /* for a pong, or for any other sign of life */
-    bool echo_open;    /* builtin:echo is inside a message */
     bool front_mute;   /* a write to the client failed: read what it still said, write no more */
     bool back_mute;    /* the same for the backend */
     bool back_eof;     /* the backend's bytes are all here */
@@ -112,7 +111,7 @@ struct session {
     double active_at; /* loop time of the last data either way */
     double heard_at;  /* of the last byte from the client */
     double front_at;  /* of the last progress of what waits for the client */
-    double back_at;   /* of the last progress of what waits for the backend */
+    double back_at;   /* of the last progress of what waits for the backend; after its FIN, of its last byte */
     uint64_t bytes_up;
     uint64_t bytes_down;
     uint64_t messages_up;
@@ -129,7 +128,7 @@ struct session {
     double started;
     double asked_at; /* loop time of our last ping */
     double timer_at; /* when the timer is set for */
-    double close_at; /* when CLOSING, or a linger, began */
+    double close_at; /* when CLOSING, or the front's linger, began */
     uint64_t id;
     const char *end_why; /* the first reason given: static, or end_text */
     char *end_text;      /* a copy of a stream's reason, or NULL */
@@ -187,7 +186,7 @@ bool down_waits(const struct session *s); /* something for the client waits to b
 /* --- control.c --- */
 bool control_waits(const struct session *s);
 void control_pong(struct session *s, const uint8_t *payload, size_t n);
-void control_ping(struct session *s);
+bool control_ping(struct session *s); /* false: no room for it now */
 enum io control_out(struct session *s, bool *moved);
 void control_drop(struct session *s);
 

@@ -19,10 +19,11 @@
 enum {
     WAIT_RELAY = 1,  /* open: idle, ping, lifetime */
     WAIT_FRONT = 2,  /* bytes wait for the client */
-    WAIT_BACK = 4,   /* bytes wait for the backend */
+    WAIT_BACK = 4,   /* bytes, or a FIN, wait for the backend */
     WAIT_PONG = 8,   /* we asked */
-    WAIT_CLOSE = 16, /* our Close is out, or a side lingers */
+    WAIT_CLOSE = 16, /* our Close is out, or the front lingers */
     WAIT_BACK_END = 32,
+    WAIT_CLOSE_OUT = 64, /* nothing but our Close waits for the client: a shorter wait than that of data */
 };
 
 static unsigned waits(const struct session *s)
@@ -32,8 +33,8 @@ static unsigned waits(const struct session *s)
     if (s->front_state == FRONT_OPEN)
         w |= WAIT_RELAY | (s->ping_waiting ? WAIT_PONG : 0);
     if (s->front_state <= FRONT_CLOSED && down_waits(s))
-        w |= WAIT_FRONT;
-    if (s->back_state != BACK_DONE && s->up.mark > s->up.head)
+        w |= WAIT_FRONT | (s->close_queued && lane_empty(&s->down) && !s->in_pipe ? WAIT_CLOSE_OUT : 0);
+    if (s->back_state != BACK_DONE && (s->up.mark > s->up.head || s->back_state == BACK_FLUSH))
         w |= WAIT_BACK;
     if (s->front_state != FRONT_DONE && (s->close_sent || s->front_state == FRONT_LINGER || s->front_mute))
         w |= WAIT_CLOSE;
@@ -61,13 +62,18 @@ static double next_deadline(const struct session *s, unsigned w)
         else
             at = fmin(at, fmax(s->asked_at, s->front_at) + t->pong);
     }
-    if (w & WAIT_FRONT)
-        at = fmin(at, s->close_queued && lane_empty(&s->down) && !s->in_pipe ? fmax(s->close_at, s->front_at) + t->close
-                                                                             : s->front_at + t->write_stall);
+    if (w & WAIT_CLOSE_OUT)
+        at = fmin(at, fmax(s->close_at, s->front_at) + t->close);
+    else if (w & WAIT_FRONT)
+        at = fmin(at, s->front_at + t->write_stall);
     if (w & WAIT_BACK)
         at = fmin(at, s->back_at + t->write_stall);
-    if (w & (WAIT_CLOSE | WAIT_BACK_END))
+    if (w & WAIT_CLOSE)
         at = fmin(at, s->close_at + t->close);
+    /* A backend that goes on talking may still be at work on what it has not read yet, and closing on what it sends
+     * would reset that away. One that only does not heed the FIN has the time of a stall. */
+    if (w & WAIT_BACK_END)
+        at = fmin(at, fmin(s->back_at + t->close, s->active_at + t->write_stall));
     return at;
 }
 
@@ -86,8 +92,7 @@ static void relay_deadlines(struct session *s, double now)
         session_close(s, END_BY_US, WS_CLOSE_GOING_AWAY, "idle for too long");
     } else if (!s->ping_waiting && due(fmax(s->heard_at, s->asked_at) + t->ping, now)) {
         s->asked_at = now;
-        s->ping_waiting = true;
-        control_ping(s);
+        s->ping_waiting = control_ping(s); /* otherwise nobody owes us an answer */
     } else if (s->ping_waiting && (reads_paused(s) || down_waits(s))) {
         s->asked_at =
             now; /* the answer may wait behind what we do not read, or our ping behind what the client does not */
@@ -118,7 +123,7 @@ void session_deadline(struct timer *tm)
 
     if (w & WAIT_RELAY)
         relay_deadlines(s, now);
-    if ((w & WAIT_FRONT) && due(next_deadline(s, WAIT_FRONT), now))
+    if ((w & WAIT_FRONT) && due(next_deadline(s, w & (WAIT_FRONT | WAIT_CLOSE_OUT)), now))
         front_stalled(s);
     if ((w & WAIT_BACK) && due(s->back_at + t->write_stall, now))
         back_stalled(s);
@@ -126,7 +131,7 @@ void session_deadline(struct timer *tm)
         session_set_end(s, END_BY_CLIENT, WS_CLOSE_ABNORMAL, "connection lost");
         session_front_done(s, STREAM_END_CLEAN);
     }
-    if ((w & WAIT_BACK_END) && due(s->close_at + t->close, now) && s->back_state == BACK_LINGER)
+    if ((w & WAIT_BACK_END) && due(next_deadline(s, WAIT_BACK_END), now))
         session_back_done(s, STREAM_END_CLEAN);
     session_run(s);
 }
@@ -205,6 +210,7 @@ void session_run(struct session *s)
         return;
     s->running = true;
     while (s->again) {
+        s->again = false;
         bool moved = up_in(s, &budget);
         moved = up_out(s) || moved;
         moved = down_in(s, &budget) || moved;
@@ -213,7 +219,7 @@ void session_run(struct session *s)
             session_end(s);
             return;
         }
-        s->again = moved;
+        s->again = s->again || moved;
         if (moved && budget == 0) {
             loop_defer(s->env->loop, &s->turn);
             break;

@@ -164,7 +164,7 @@ static bool up_finish(struct session *s)
     case IO_OK:
         s->back_shut = true;
         s->back_state = BACK_LINGER;
-        s->close_at = loop_now(s->env->loop);
+        s->active_at = s->back_at = loop_now(s->env->loop);
         return true;
     default:
         session_back_done(s, STREAM_END_CLEAN);
@@ -188,13 +188,14 @@ static bool back_deaf(struct session *s)
 bool up_out(struct session *s)
 {
     struct lane *l = &s->up;
-    struct iovec v = {l->buf + l->head, l->mark - l->head};
+    struct iovec v;
     size_t put = 0;
 
     if (s->back_state == BACK_DONE)
         return false;
-    if (v.iov_len == 0)
+    if (l->mark == l->head)
         return up_finish(s);
+    v = (struct iovec){l->buf + l->head, l->mark - l->head};
     switch (stream_write(s->back, &v, 1, &put)) {
     case IO_OK:
         l->head += (uint32_t)put;

@@ -60,11 +60,13 @@ struct mem_stream {
     bool eof;               /* after the fed bytes the peer ends */
     int read_err;           /* or fails */
     int write_err;          /* writes fail */
+    unsigned stall_after;   /* after so many writes that moved bytes it stalls; 0: never */
     bool stalled;           /* writes are AGAIN until this is cleared by mem_stream_stall */
     unsigned start_again;   /* how many times start answers AGAIN first */
     unsigned shut_again;    /* the same for shut_write */
     bool started, reported; /* reported: EOF or the failure of reading was seen by the owner */
     bool shut, freed;
+    bool hints;          /* s.blocked is kept, as a socket does */
     enum stream_end end; /* how it was freed */
     struct mem_bytes out;
     unsigned reads_called, writes_called, readies;
@@ -116,6 +118,7 @@ static inline void mem_stream_turn(struct loop_task *t)
     if (m->started && !(m->wanted & mem_stream_possible(m)))
         return;
     m->readies++;
+    m->s.blocked = 0;
     m->s.owner->ready(m->s.owner, &m->s);
     if (!m->freed && m->started)
         mem_stream_arm(m);
@@ -153,7 +156,7 @@ static inline enum io mem_stream_read_end(struct mem_stream *m)
     return m->read_err ? mem_stream_fail(m, m->read_err) : IO_EOF;
 }
 
-static inline enum io mem_stream_read(struct stream *s, uint8_t *p, size_t cap, size_t *got)
+static inline enum io mem_stream_read_now(struct stream *s, uint8_t *p, size_t cap, size_t *got)
 {
     struct mem_stream *m = mem_stream_of(s);
     assert(m->started && cap > 0);
@@ -180,7 +183,15 @@ static inline enum io mem_stream_read(struct stream *s, uint8_t *p, size_t cap, 
     return IO_OK;
 }
 
-static inline enum io mem_stream_write(struct stream *s, const struct iovec *v, int n, size_t *put)
+static inline enum io mem_stream_read(struct stream *s, uint8_t *p, size_t cap, size_t *got)
+{
+    enum io io = mem_stream_read_now(s, p, cap, got);
+    if (mem_stream_of(s)->hints && io != IO_OK)
+        s->blocked |= STREAM_READ;
+    return io;
+}
+
+static inline enum io mem_stream_write_now(struct stream *s, const struct iovec *v, int n, size_t *put)
 {
     struct mem_stream *m = mem_stream_of(s);
     size_t all = 0, done = 0;
@@ -207,8 +218,18 @@ static inline enum io mem_stream_write(struct stream *s, const struct iovec *v, 
         mem_bytes_put(&m->out, v[i].iov_base, k);
         done += k;
     }
+    if (m->stall_after && --m->stall_after == 0)
+        m->stalled = true;
     *put = done;
     return IO_OK;
+}
+
+static inline enum io mem_stream_write(struct stream *s, const struct iovec *v, int n, size_t *put)
+{
+    enum io io = mem_stream_write_now(s, v, n, put);
+    if (mem_stream_of(s)->hints && io != IO_OK)
+        s->blocked |= STREAM_WRITE;
+    return io;
 }
 
 static inline enum io mem_stream_shut(struct stream *s)
