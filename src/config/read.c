@@ -164,13 +164,21 @@ static void read_count(const struct reading *r, const struct cfg_node *node, uin
         *dst = v;
 }
 
-/* "64" has no unit; show how it would look with one. */
+/* "64" has no unit; show how it would look with one. A large number was meant as bytes. */
 static const char *unit_help(const struct reading *r, const char *text, const char *why)
 {
+    char mem[32];
+    struct strbuf bytes;
+
     if (!strcmp(text, "unlimited"))
         return "it has to be bounded";
     if (!all_digits(text) || strlen(text) > 15)
         return why;
+    if (r->field->type == CFG_SIZE && strlen(text) > 3) {
+        strbuf_init(&bytes, mem, sizeof(mem));
+        cfg_print_size(strtoull(text, NULL, 10), &bytes);
+        return arena_printf(r->load->arena, "write %s", bytes.p);
+    }
     return arena_printf(r->load->arena, r->field->type == CFG_SIZE ? "write %sKiB or %sMiB" : "write %ss or %sm", text,
                         text);
 }
