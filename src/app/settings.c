@@ -425,6 +425,8 @@ static bool make_listener_routes(struct settings *s)
             return false;
         limits_merge(&limits, &l->limits);
         timeouts_merge(&timeouts, &l->timeouts);
+        limits.set = l->limits.set; /* what was given here, not what was taken over: -T prints by it */
+        timeouts.set = l->timeouts.set;
         l->limits = limits;
         l->timeouts = timeouts;
     }
