@@ -67,6 +67,19 @@ static void raise_descriptor_limit(struct server *sv)
 /* --- sockets ---------------------------------------------------------------------------------------------------------
  */
 
+/* Two programs of one user may share a port with SO_REUSEPORT, and each would get some of the clients: a mistake that
+ * nobody would understand. So one socket that does not share asks first whether the port is free. */
+static bool address_is_free(const struct addr *a, char *why, size_t cap)
+{
+    static const struct listen_options alone = {0};
+    int fd = socket_listen(a, &alone, why, cap);
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
 /* One address for every worker: TCP gets a socket for each (SO_REUSEPORT spreads the connections), a unix socket is
  * shared. */
 static int open_address(struct server *sv, size_t which, const struct addr *a, size_t slot)
@@ -79,6 +92,10 @@ static int open_address(struct server *sv, size_t which, const struct addr *a, s
     char text[ADDR_TEXT_MAX];
     int first = -1;
 
+    if (opt.reuse_port && !address_is_free(a, why, sizeof why)) {
+        fprintf(stderr, "wsbridge: cannot listen on %s: %s\n", addr_format(a, text), why);
+        return -1;
+    }
     for (unsigned i = 0; i < sv->n_workers; i++) {
         struct worker_socket *ws = &sv->workers[i].sockets[slot];
 
