@@ -82,7 +82,8 @@ static struct http_response response(struct front_conn *c, int status, struct ht
 static size_t copy_fields(struct http_field *all, const struct http_field *fields, size_t n)
 {
     assert(n < FIELDS_MAX - 2);
-    memcpy(all, fields, n * sizeof *fields);
+    if (n) /* without any, `fields` may be NULL, which memcpy may not be given */
+        memcpy(all, fields, n * sizeof *fields);
     return n;
 }
 
