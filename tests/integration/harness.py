@@ -22,7 +22,7 @@ import threading
 import time
 
 import pytest
-from wsclient import TIMEOUT, WebSocket, Wire
+from wsclient import TIMEOUT, Eof, WebSocket, Wire
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get("WSBRIDGE", os.path.join(ROOT, "build", "wsbridge"))
@@ -339,7 +339,7 @@ class Backend:
         def one(conn):
             try:
                 serve(conn)
-            except OSError:
+            except (OSError, Eof):
                 pass
             finally:
                 conn.close()

@@ -158,7 +158,7 @@ def test_empty_lines_before_a_request(site):
 
 def test_absolute_form(site):
     w = site.wire()
-    r = w.request(f"http://localhost:{site.port}/a.txt")
+    r = w.request(f"http://localhost:{site.port}/a.txt", host=f"localhost:{site.port}")
     assert r.body == b"content of a"
     assert w.request("http://localhost").status == 200
 

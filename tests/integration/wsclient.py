@@ -350,7 +350,8 @@ class WebSocket(Wire):
     def open(self, path="/", early=b"", cut=None, check=True, timeout=TIMEOUT, **parts):
         """The opening handshake. early: bytes sent in the same packet behind it. With check the answer must be a right
         101; without it, the Response is returned whatever it is."""
-        key = parts.pop("key", None) or new_key()
+        key = parts.pop("key", None)
+        key = new_key() if key is None else key
         data = upgrade_head(path, key=key, **parts) + early
         if cut:
             self.send_cut(data, cut)
