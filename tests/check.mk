@@ -10,7 +10,7 @@ deps:
 
 test-deps:
 	@packaging/deps.sh test
-	@$(MAKE) --no-print-directory $(NODE_STAMP)
+	@$(MAKE) -s --no-print-directory $(NODE_STAMP)
 
 # Exact versions, from the lock file alone. The folder is not in git.
 NODE_STAMP := tests/browser/node_modules/.package-lock.json
@@ -25,7 +25,7 @@ $(NODE_STAMP): tests/browser/package.json tests/browser/package-lock.json
 PYTEST      := /usr/bin/python3 -m pytest -q -p no:cacheprovider -c tests/pytest.ini
 SLOW        := $(if $(filter asan,$(VARIANT)),4,$(if $(filter tsan,$(VARIANT)),8,1))
 SAN_OPTIONS := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
-               TSAN_OPTIONS=suppressions=$(abspath tests/lint/tsan.txt):second_deadlock_stack=1
+               TSAN_OPTIONS=suppressions=$(abspath tests/lint/tsan.txt):second_deadlock_stack=1:atexit_sleep_ms=0
 OUTSIDE      = WSBRIDGE=$(abspath $(OUT)/wsbridge) WSBRIDGE_VARIANT=$(VARIANT) WSBRIDGE_SLOW=$(SLOW) $(SAN_OPTIONS) PYTHONDONTWRITEBYTECODE=1
 
 .PHONY: integration browser
