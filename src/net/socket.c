@@ -170,9 +170,21 @@ static int bind_other(int fd, const struct addr *a, const struct listen_options 
     return 0;
 }
 
+/* "Every address, of both families" is every IPv4 address where the system has no IPv6. */
+static bool only_ipv4_left(const struct addr *a, const struct listen_options *opt, struct addr *out)
+{
+    if (errno != EAFNOSUPPORT || a->u.sa.sa_family != AF_INET6 || opt->v6_only ||
+        !IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr))
+        return false;
+    return addr_parse_ip(SLICE("0.0.0.0"), ntohs(a->u.in6.sin6_port), out);
+}
+
 int socket_listen(const struct addr *a, const struct listen_options *opt, char *why, size_t cap)
 {
+    struct addr ipv4;
     int fd = socket(a->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 && only_ipv4_left(a, opt, &ipv4))
+        return socket_listen(&ipv4, opt, why, cap);
     if (fd < 0) {
         if (errno == EAFNOSUPPORT)
             snprintf(why, cap, "this system has no %s", a->u.sa.sa_family == AF_INET6 ? "IPv6" : "such sockets");
