@@ -70,3 +70,13 @@ package-deps:
 
 deb rpm: package-deps
 	@packaging/build.sh $@ $(abspath $(PACKAGES))
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+.PHONY: package-lint package-check
+package-lint: all man schema
+	@packaging/lint.sh $(OUT)
+
+package-check: package-deps
+	@$(MAKE) --no-print-directory package-lint deb rpm
+	@PACKAGES=$(abspath $(PACKAGES)) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/packages $(PYTEST_ARGS)
