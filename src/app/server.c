@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/manager.h"
 #include "app/worker.h"
 
 #define RESOLVER_THREADS 4
@@ -24,6 +25,7 @@ struct server {
     struct settings *settings; /* the present one; one hold */
     const struct settings_source *source;
     struct loop *loop;
+    struct manager manager;
     struct worker *workers;
     unsigned n_workers;
     unsigned running;
@@ -185,6 +187,7 @@ static void stop_now(struct server *sv, const char *why)
     if (sv->stopping)
         return;
     sv->stopping = true;
+    manager_stopping(&sv->manager, why);
     log_event(sv->shared.log, LOG_INFO, "stopping", KV("why", why),
               KV_U("connections", atomic_load(&sv->shared.connections)));
     order_all(sv, ORDER_STOP);
@@ -209,6 +212,7 @@ static void begin_drain(struct server *sv)
     double limit = sv->settings->timeouts.drain;
 
     sv->draining = true;
+    manager_stopping(&sv->manager, "draining");
     log_event(sv->shared.log, LOG_INFO, "draining", KV_U("connections", atomic_load(&sv->shared.connections)),
               KV_F("within", limit));
     order_all(sv, ORDER_DRAIN);
@@ -236,6 +240,7 @@ static void worker_done(struct mail *m)
     struct worker *w = container_of(m, struct worker, done);
     struct server *sv = w->server;
 
+    w->ended = true;
     if (--sv->running == 0)
         loop_stop(sv->loop);
 }
@@ -265,6 +270,7 @@ static void reload(struct server *sv)
     }
     if (!fresh) {
         log_event(sv->shared.log, LOG_ERROR, "reload_failed", KV("why", why), KV("kept", "the old configuration"));
+        manager_reloaded(&sv->manager, why);
         return;
     }
     for (unsigned i = 0; i < sv->n_workers; i++) {
@@ -275,6 +281,7 @@ static void reload(struct server *sv)
     sv->settings = fresh;
     log_event(sv->shared.log, LOG_INFO, "reloaded", KV_U("routes", fresh->routes.n),
               KV_U("services", fresh->services.n));
+    manager_reloaded(&sv->manager, NULL);
 }
 
 static void on_hup(struct signal_watch *s, int signum)
@@ -285,8 +292,10 @@ static void on_hup(struct signal_watch *s, int signum)
         return;
     if (!sv->source->n_paths)
         log_event(sv->shared.log, LOG_WARN, "reload_failed", KV("why", "there is no configuration file to read again"));
-    else
+    else {
+        manager_reloading(&sv->manager);
         reload(sv);
+    }
 }
 
 static void on_usr1(struct signal_watch *s, int signum)
@@ -363,6 +372,7 @@ no_memory:
 
 static void server_fini(struct server *sv)
 {
+    manager_fini(&sv->manager);
     for (unsigned i = 0; sv->workers && i < sv->n_workers; i++) {
         for (size_t j = 0; j < sv->workers[i].n_sockets; j++)
             if (sv->workers[i].sockets[j].fd >= 0)
@@ -388,11 +398,13 @@ int server_run(struct settings *s, const struct settings_source *src)
     int rc;
 
     signal(SIGPIPE, SIG_IGN);
+    manager_init(&sv.manager);
     rc = server_init(&sv);
     if (rc == EXIT_OK) {
         watch_signals(&sv);
         if (start_workers(&sv) == 0) {
             say_what_is_served(&sv);
+            manager_start(&sv.manager, sv.loop, sv.workers, sv.n_workers);
         } else {
             log_event(sv.shared.log, LOG_ERROR, "no_thread", KV("why", "the system gives no more threads"));
             rc = EXIT_RUNTIME;

@@ -8,6 +8,7 @@
  *   connections   atomic: how many are open in the whole process
  *   settings      immutable; held by an atomic count (base/ref.h)
  *   mailboxes     net/loop.h: mailbox_post is the only call into another thread's loop
+ *   worker pulse  atomic: written by the worker, read by the main thread (app/manager.h)
  *   worker_stats  written by one worker, read by the main thread for its status line only after the worker has ended
  */
 #ifndef WSBRIDGE_APP_SHARED_H

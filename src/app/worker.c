@@ -145,6 +145,9 @@ static void order_deliver(struct mail *m)
     case ORDER_STOP:
         stop(order->worker);
         break;
+    case ORDER_PULSE:
+        atomic_fetch_add(&order->worker->pulse, 1);
+        break;
     }
     free(order);
 }

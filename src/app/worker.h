@@ -25,7 +25,7 @@ struct worker_socket {
     int fd;       /* until the worker starts; -1 afterwards */
 };
 
-enum worker_order_kind { ORDER_SETTINGS, ORDER_DRAIN, ORDER_STOP };
+enum worker_order_kind { ORDER_SETTINGS, ORDER_DRAIN, ORDER_STOP, ORDER_PULSE };
 
 /* What the main thread asks for; freed by the worker. */
 struct worker_order {
@@ -47,6 +47,8 @@ struct worker {
     struct mail done; /* to the main thread: everything here has ended */
     void (*on_done)(struct worker *w);
     void *server;
+    bool ended;        /* main thread: `done` has come */
+    atomic_uint pulse; /* how many ORDER_PULSE it has seen: that it is alive */
 };
 
 /* Prepares a worker; its sockets are still to be filled in. 0, or -1 when out of memory or descriptors. */
