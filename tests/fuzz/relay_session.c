@@ -31,10 +31,11 @@
     } while (0)
 
 #define OPS_MAX 200
-#define SAID_MAX ((size_t)48 << 10) /* by either side */
+#define CLIENT_MAX ((size_t)48 << 10)
+#define BACKEND_MAX ((size_t)320 << 10) /* it takes some 64 KiB until bulk goes through a pipe */
 #define TURNS_MAX 50000
 
-enum { DUE_IDLE = 1, DUE_PING = 2, DUE_PONG = 4, DUE_STALL = 8, DUE_LIFETIME = 16, DUE_CLOSE = 32 };
+enum { DUE_IDLE = 1, DUE_PING = 2, DUE_PONG = 4, DUE_STALL = 8, DUE_LIFETIME = 16, DUE_CLOSE = 32, SPLICE = 64 };
 
 struct input {
     const uint8_t *p;
@@ -152,7 +153,7 @@ static struct mem_step unruly(struct mem_stream *m, unsigned dir)
 
 static void client_bytes(struct world *w, const void *p, size_t n)
 {
-    if (!w->client_ended && w->front.in.n + n <= SAID_MAX)
+    if (!w->client_ended && w->front.in.n + n <= CLIENT_MAX)
         mem_stream_feed(&w->front, p, n);
 }
 
@@ -209,7 +210,7 @@ static void backend_data(struct world *w, struct input *in)
     unsigned how = take(in);
     size_t n = 1 + take(in) * (size_t)(how & 0x80 ? 257 : how & 0x40 ? 17 : 1);
 
-    if (w->backend_ended || w->backend_said.n + n > SAID_MAX || !w->back_given)
+    if (w->backend_ended || w->backend_said.n + n > BACKEND_MAX || !w->back_given)
         return;
     for (size_t i = 0; i < n; i += 8) {
         uint64_t some = next_random(w);
@@ -374,53 +375,56 @@ static void message_said(struct said *s, uint8_t opcode)
     s->message = 0;
 }
 
-/* Byte by byte, so that a piece with an error in it counts as far as it is good. */
-static void hear(struct said *s, enum ws_role role, uint64_t max, const uint8_t *p, size_t n)
+static void heard(struct said *s, enum ws_role role, const struct ws_event *ev, uint8_t *open)
+{
+    uint8_t n = (uint8_t)ev->n;
+
+    switch (ev->type) {
+    case WS_EV_DATA:
+        mem_bytes_put(&s->data, ev->data, ev->n);
+        s->message += ev->n;
+        *open = ev->end ? 0 : ev->opcode;
+        if (ev->end)
+            message_said(s, ev->opcode);
+        break;
+    case WS_EV_PING:
+    case WS_EV_PONG:
+        if ((ev->type == WS_EV_PING) == (role == WS_SERVER)) {
+            mem_bytes_put(&s->pings, &n, 1);
+            mem_bytes_put(&s->pings, ev->data, ev->n);
+        }
+        break;
+    case WS_EV_CLOSE:
+        s->close = ev->code;
+        s->ours = ev->n == 13 && memcmp(ev->data, "backend ended", 13) == 0;
+        break;
+    case WS_EV_ERROR:
+        s->error = ev->code;
+        break;
+    case WS_EV_NONE:
+        break;
+    }
+}
+
+/* What the client said is decoded byte by byte, so that a piece with an error in it counts as far as it is good. */
+static void hear(struct said *s, enum ws_role role, uint64_t max, uint8_t *p, size_t n)
 {
     struct ws_decoder_options opt = {.role = role, .message_max = max, .check_utf8 = true};
     struct ws_decoder d;
-    struct ws_event ev = {0};
-    uint8_t opcode = 0;
+    struct ws_event ev;
+    uint8_t open = 0;
 
     memset(s, 0, sizeof *s);
     ws_decoder_init(&d, &opt);
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = p[i];
+    for (size_t i = 0; i < n && !s->error;) {
         CHECK(role == WS_SERVER || !s->close); /* nothing behind our Close */
-        if (s->close || s->error)
+        if (s->close)
             break;
-        CHECK(ws_decode(&d, &c, 1, &ev) == 1);
-        switch (ev.type) {
-        case WS_EV_DATA:
-            mem_bytes_put(&s->data, ev.data, ev.n);
-            s->message += ev.n;
-            opcode = ev.opcode;
-            if (ev.end) {
-                message_said(s, opcode);
-                opcode = 0;
-            }
-            break;
-        case WS_EV_PING:
-        case WS_EV_PONG:
-            if ((ev.type == WS_EV_PING) == (role == WS_SERVER)) {
-                c = (uint8_t)ev.n;
-                mem_bytes_put(&s->pings, &c, 1);
-                mem_bytes_put(&s->pings, ev.data, ev.n);
-            }
-            break;
-        case WS_EV_CLOSE:
-            s->close = ev.code;
-            s->ours = ev.n == 13 && memcmp(ev.data, "backend ended", 13) == 0;
-            break;
-        case WS_EV_ERROR:
-            s->error = ev.code;
-            break;
-        case WS_EV_NONE:
-            break;
-        }
+        i += ws_decode(&d, p + i, role == WS_SERVER ? 1 : n - i, &ev);
+        heard(s, role, &ev, &open);
     }
-    if (opcode)
-        message_said(s, opcode | 0x80);
+    if (open)
+        message_said(s, open | 0x80);
 }
 
 static void said_free(struct said *s)
@@ -472,7 +476,7 @@ static void check_echo(const struct world *w, struct said *client, struct said *
 static void check(struct world *w)
 {
     struct mem_bytes all = {0};
-    struct said client, heard;
+    struct said client, got;
 
     CHECK(w->ended == 1 && w->front.freed && w->back.freed == w->back_given);
     CHECK(pool_in_use(w->env.pool) == 0 && w->env.stats.sessions == 0);
@@ -481,24 +485,24 @@ static void check(struct world *w)
     mem_bytes_put(&all, w->front.in.p, w->front.in.n);
     hear(&client, WS_SERVER, w->route.limits.message, all.p, all.n);
     CHECK(w->front.out.n < 4 || memcmp(w->front.out.p, "101\n", 4) == 0);
-    hear(&heard, WS_CLIENT, UINT64_MAX, w->front.out.p + 4, w->front.out.n < 4 ? 0 : w->front.out.n - 4);
-    CHECK(!heard.error);
-    CHECK(answered(&client.pings, &heard.pings));
+    hear(&got, WS_CLIENT, UINT64_MAX, w->front.out.p + 4, w->front.out.n < 4 ? 0 : w->front.out.n - 4);
+    CHECK(!got.error);
+    CHECK(answered(&client.pings, &got.pings));
     if (w->service.to.kind == TARGET_ECHO) {
-        check_echo(w, &client, &heard);
+        check_echo(w, &client, &got);
     } else {
         CHECK(begins(&client.data, &w->back.out));
-        CHECK(begins(&w->backend_said, &heard.data));
+        CHECK(begins(&w->backend_said, &got.data));
         if (!w->cut && w->back_given && client.error != WS_CLOSE_BAD_DATA)
             CHECK(w->back.out.n == client.data.n && w->back.end == STREAM_END_CLEAN);
-        if (heard.ours && !w->cut)
-            CHECK(heard.data.n == w->backend_said.n);
+        if (got.ours && !w->cut)
+            CHECK(got.data.n == w->backend_said.n);
     }
-    if (!front_was_cut(w) && heard.close)
-        CHECK(heard.messages.n == 0 || w->service.to.kind == TARGET_ECHO ||
-              !(heard.messages.p[heard.messages.n - 1 - sizeof heard.message] & 0x80));
+    if (!front_was_cut(w) && got.close)
+        CHECK(got.messages.n == 0 || w->service.to.kind == TARGET_ECHO ||
+              !(got.messages.p[got.messages.n - 1 - sizeof got.message] & 0x80));
     said_free(&client);
-    said_free(&heard);
+    said_free(&got);
     free(all.p);
 }
 
@@ -585,6 +589,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct loop *loop;
     static struct pool *pool;
+    static struct pipes *pipes;
     struct input in = {data, size};
     struct world *w = malloc(sizeof *w);
     unsigned options, due;
@@ -594,8 +599,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         loop = loop_new();
     if (!pool)
         pool = pool_new(0); /* keeps nothing: a buffer used after it was given back is found */
-    CHECK(w && loop && pool);
+    if (!pipes)
+        pipes = pipes_new();
+    CHECK(w && loop && pool && pipes);
     world_init(w, loop, pool);
+    w->env.pipes = pipes;
     options = take(&in);
     due = take(&in);
     early = take(&in);
@@ -603,6 +611,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     set_bounds(w, options, due);
     make_request(w);
     w->front.hints = w->back.hints = options & 128;
+    if (due & SPLICE) {
+        mem_stream_splices(&w->front);
+        mem_stream_splices(&w->back);
+    }
     if (options & 64) {
         early = MIN_OF(early, in.n);
         mem_bytes_put(&w->early, in.p, early);

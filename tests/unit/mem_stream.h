@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "net/loop.h"
 #include "net/stream.h"
@@ -191,15 +192,11 @@ static inline enum io mem_stream_read(struct stream *s, uint8_t *p, size_t cap, 
     return io;
 }
 
-static inline enum io mem_stream_write_now(struct stream *s, const struct iovec *v, int n, size_t *put)
+/* OK: *take of `all` bytes may be moved now. */
+static inline enum io mem_stream_room(struct mem_stream *m, size_t all, size_t *take)
 {
-    struct mem_stream *m = mem_stream_of(s);
-    size_t all = 0, done = 0;
-    assert(m->started && !m->shut && n > 0);
+    assert(m->started && !m->shut && all > 0);
     m->writes_called++;
-    for (int i = 0; i < n; i++)
-        all += v[i].iov_len;
-    assert(all > 0);
     if (m->write_err)
         return mem_stream_fail(m, m->write_err);
     if (m->stalled)
@@ -211,15 +208,26 @@ static inline enum io mem_stream_write_now(struct stream *s, const struct iovec 
     }
     if (step.what == MEM_AGAIN)
         return IO_AGAIN;
-    if (step.n)
-        all = MIN_OF(all, step.n);
-    for (int i = 0; done < all; i++) {
-        size_t k = MIN_OF(v[i].iov_len, all - done);
+    *take = step.n ? MIN_OF(all, step.n) : all;
+    if (m->stall_after && --m->stall_after == 0)
+        m->stalled = true;
+    return IO_OK;
+}
+
+static inline enum io mem_stream_write_now(struct stream *s, const struct iovec *v, int n, size_t *put)
+{
+    struct mem_stream *m = mem_stream_of(s);
+    size_t all = 0, take = 0, done = 0;
+    for (int i = 0; i < n; i++)
+        all += v[i].iov_len;
+    enum io io = mem_stream_room(m, all, &take);
+    if (io != IO_OK)
+        return io;
+    for (int i = 0; done < take; i++) {
+        size_t k = MIN_OF(v[i].iov_len, take - done);
         mem_bytes_put(&m->out, v[i].iov_base, k);
         done += k;
     }
-    if (m->stall_after && --m->stall_after == 0)
-        m->stalled = true;
     *put = done;
     return IO_OK;
 }
@@ -264,6 +272,44 @@ static inline void mem_stream_free(struct stream *s, enum stream_end how)
     loop_task_cancel(&m->turn);
 }
 
+static inline enum io mem_stream_write_more(struct stream *s, const uint8_t *p, size_t n, size_t *put)
+{
+    struct iovec v = {(uint8_t *)(uintptr_t)p, n};
+    return mem_stream_write(s, &v, 1, put);
+}
+
+static inline enum io mem_stream_splice_in(struct stream *s, int pipe_fd, size_t n, size_t *got)
+{
+    uint8_t *p = malloc(n);
+    assert(p);
+    enum io io = mem_stream_read(s, p, n, got);
+    if (io == IO_OK) {
+        ssize_t wrote = write(pipe_fd, p, *got);
+        assert(wrote == (ssize_t)*got); /* the caller began with an empty pipe */
+    }
+    free(p);
+    return io;
+}
+
+static inline enum io mem_stream_splice_out(struct stream *s, int pipe_fd, size_t n, size_t *put, int more)
+{
+    struct mem_stream *m = mem_stream_of(s);
+    size_t take = 0;
+    enum io io = mem_stream_room(m, n, &take);
+    if (m->hints && io != IO_OK)
+        s->blocked |= STREAM_WRITE;
+    if (io != IO_OK)
+        return io;
+    uint8_t *p = malloc(take);
+    assert(p);
+    ssize_t had = read(pipe_fd, p, take);
+    assert(had == (ssize_t)take); /* the caller knows what is inside */
+    mem_bytes_put(&m->out, p, take);
+    free(p);
+    *put = take;
+    return IO_OK;
+}
+
 static const struct stream_ops mem_stream_ops = {
     .name = "mem",
     .start = mem_stream_start,
@@ -272,6 +318,20 @@ static const struct stream_ops mem_stream_ops = {
     .shut_write = mem_stream_shut,
     .want = mem_stream_want,
     .free = mem_stream_free,
+};
+
+/* As a socket: with splice. */
+static const struct stream_ops mem_splice_ops = {
+    .name = "mem",
+    .start = mem_stream_start,
+    .read = mem_stream_read,
+    .write = mem_stream_write,
+    .write_more = mem_stream_write_more,
+    .shut_write = mem_stream_shut,
+    .want = mem_stream_want,
+    .free = mem_stream_free,
+    .splice_in = mem_stream_splice_in,
+    .splice_out = mem_stream_splice_out,
 };
 
 /* --- for the test --------------------------------------------------------------------------------------------------
@@ -286,6 +346,12 @@ static inline struct stream *mem_stream_init(struct mem_stream *m, struct loop *
     m->started = true;
     loop_task_init(&m->turn, mem_stream_turn);
     return &m->s;
+}
+
+/* To be set before the stream has an owner who looks. */
+static inline void mem_stream_splices(struct mem_stream *m)
+{
+    m->s.ops = &mem_splice_ops;
 }
 
 static inline void mem_stream_fini(struct mem_stream *m)

@@ -169,6 +169,8 @@ static inline struct rig *rig_new(void)
         .target = LOG_FILE, .path = r->log_path, .level = LOG_DEBUG, .format = LOG_TEXT, .access = true};
     r->env.log = log_new(&opt, why, sizeof why);
     assert_non_null(r->env.log);
+    r->env.pipes = pipes_new();
+    assert_non_null(r->env.pipes);
     r->env.connections = &r->connections;
     r->env.connection_ended = rig_ended;
     r->env.next_id = r->env.id_step = 1;
@@ -418,6 +420,7 @@ static inline void rig_drop(struct rig *r)
     bench_fini(&r->b);
     assert_int_equal(pool_in_use(r->env.pool), 0);
     pool_free(r->env.pool);
+    pipes_free(r->env.pipes);
     log_free(r->env.log);
     unlink(r->log_path);
     mem_stream_fini(&r->front);
