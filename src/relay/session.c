@@ -113,13 +113,16 @@ static void opening_gone(struct http_exchange_owner *o)
     opening_drop(container_of(o, struct opening, owner)->session);
 }
 
+/* The session goes first: the answer may be the end of the connection, and a worker that drains then looks whether
+ * anything is left. */
 static void opening_refuse(struct session *s, int status, const char *why)
 {
     struct http_exchange *x = s->opening->x;
+    struct worker_env *env = s->env;
 
     x->owner = NULL;
-    refuse(s->env, x, status, why);
     opening_drop(s);
+    refuse(env, x, status, why);
 }
 
 static bool down_preface(struct session *s, const struct http_accepted *acc)
@@ -148,12 +151,14 @@ static bool session_accept(struct session *s, struct stream *back)
     struct http_accepted acc;
 
     op->x->owner = NULL;
+    list_remove(&s->link); /* as in opening_refuse: a failed accept is an answer, too */
     if (op->x->ops->accept(op->x, fields, op->handshake.subprotocol.n ? 4 : 3, &acc) != 0) {
         stream_free(back, STREAM_END_ABORT);
         opening_drop(s);
         return false;
     }
     opening_free(s);
+    list_push_back(&env->sessions, &s->link);
     s->state = SESSION_RELAY;
     s->front = acc.stream;
     s->front->owner = &s->owner;
