@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "config/print.h"
+#include "config/tree.h"
 
 #define CUSTOM_MAX ((size_t)1 << 20)
 
@@ -148,10 +149,21 @@ static bool write_strings(struct effective *e, const struct subject *s, const st
     return true;
 }
 
+/* Plain text that means the same in flow form: `on` in quotes would be another thing. */
+static bool stays_plain(const struct cfg_node *n)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
+    return n->plain && n->n && n->u.text[0] != '-' && strspn(n->u.text, safe) == n->n;
+}
+
 /* A node as it was, in flow form. Its depth is bounded since it was read. */
 static void write_node(const struct cfg_writer *w, const struct cfg_node *n)
 {
     bool map = cfg_node_kind(n) == CFG_NODE_MAP;
+    if (cfg_node_text(n) && stays_plain(n)) {
+        cfg_write_str(w, n->u.text);
+        return;
+    }
     if (cfg_node_text(n)) {
         cfg_write_scalar(w, slice_of(cfg_node_text(n)));
         return;
@@ -166,6 +178,16 @@ static void write_node(const struct cfg_writer *w, const struct cfg_node *n)
         write_node(w, cfg_node_at(n, i));
     }
     cfg_write_str(w, map ? "}" : "]");
+}
+
+static void put_strbuf(void *arg, struct slice s)
+{
+    strbuf_put(arg, s);
+}
+
+void cfg_print_node(const struct cfg_node *n, struct strbuf *out)
+{
+    write_node(&(struct cfg_writer){put_strbuf, out}, n);
 }
 
 /* Custom values have no bound on length that we know: what did not fit is printed anew with more room. */

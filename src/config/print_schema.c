@@ -116,6 +116,15 @@ static void write_struct(struct schema *s, const struct cfg_table *t, unsigned i
 
 static void write_collection(struct schema *s, const struct cfg_field *f, unsigned indent)
 {
+    if (f->type == CFG_MAP && (f->flags & CFG_OR_ONE)) {
+        write_key(s, "anyOf", indent);
+        cfg_write_str(&s->w, "[");
+        write_struct(s, f->table, indent);
+        cfg_write_str(&s->w, ", {\"type\": \"object\", \"additionalProperties\": ");
+        write_struct(s, f->table, indent);
+        cfg_write_str(&s->w, "}]");
+        return;
+    }
     if (f->type == CFG_MAP) {
         write_raw(s, "type", "\"object\"", indent);
         write_key(s, "additionalProperties", indent);

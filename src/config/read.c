@@ -319,6 +319,16 @@ static void read_list(const struct reading *r, const struct cfg_node *node, stru
     *dst = (struct cfg_items){kept, v, nodes};
 }
 
+static const struct cfg_field *find_field(const struct cfg_table *t, const char *key);
+
+/* Options where names are expected. A name may be spelt like an option, but then there is a map behind it. */
+static bool is_one(const struct cfg_field *f, const struct cfg_node *node)
+{
+    const struct cfg_field *first = node->n ? find_field(f->table, node->u.pairs[0].key->u.text) : NULL;
+
+    return (f->flags & CFG_OR_ONE) && first && (node->u.pairs[0].value->kind != CFG_NODE_MAP || first->table);
+}
+
 static void read_map(const struct reading *r, const struct cfg_node *node, struct cfg_items *dst)
 {
     const struct cfg_table *t = r->field->table;
@@ -331,6 +341,12 @@ static void read_map(const struct reading *r, const struct cfg_node *node, struc
     const struct cfg_node **nodes = alloc_items(r, node->n, sizeof(void *));
     if (!v || !nodes)
         return;
+    if (is_one(r->field, node)) {
+        read_struct(r->load, t, node, v, CFG_ONE_NAME);
+        nodes[0] = node;
+        *dst = (struct cfg_items){1, v, nodes};
+        return;
+    }
     for (size_t i = 0; i < node->n; i++) {
         const struct cfg_pair *p = &node->u.pairs[i];
         if (cfg_node_is_null(p->value)) {

@@ -19,6 +19,8 @@
 #define CFG_UNLIMITED_N UINT64_MAX /* for sizes and counts */
 #define CFG_ERRORS_MAX 20
 
+#define CFG_ONE_NAME "default"
+
 struct cfg_load;
 struct cfg_node;
 struct cfg_table;
@@ -58,7 +60,8 @@ struct cfg_named {
 enum {
     CFG_REQUIRED = 1,
     CFG_ALLOW_UNLIMITED = 2, /* "unlimited", for durations "off" too */
-    CFG_HIDDEN = 4           /* in the short form only: not in the long reference, not in the effective form */
+    CFG_HIDDEN = 4,          /* in the short form only: not in the long reference, not in the effective form */
+    CFG_OR_ONE = 8           /* CFG_MAP: instead of names, the options of one entry, which is then named CFG_ONE_NAME */
 };
 
 struct cfg_field {
@@ -156,6 +159,9 @@ void cfg_print_duration(double seconds, struct strbuf *out); /* "90s", "1h"; "un
 
 /* A string as one YAML scalar, quoted when it has to be. For custom printers. */
 void cfg_print_scalar(struct slice text, struct strbuf *out);
+
+/* A node as it was written, in flow form. For custom printers. */
+void cfg_print_node(const struct cfg_node *n, struct strbuf *out);
 
 /* The structs back as YAML (-T) and the reference (every option with doc and default). `put` gets pieces in order. */
 typedef void cfg_put(void *arg, struct slice text);
