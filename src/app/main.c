@@ -24,15 +24,15 @@ static bool wants_color(void)
     return isatty(STDERR_FILENO) && !(no && *no);
 }
 
-static int with_settings(const struct cli *c)
+static int with_settings(const struct cli *c, const struct settings_source *source)
 {
-    struct settings *s = settings_load(&c->source, wants_color(), put_stream, stderr);
+    struct settings *s = settings_load(source, wants_color(), put_stream, stderr);
     int rc = EXIT_OK;
 
     if (!s)
-        return c->source.text ? EXIT_USAGE : EXIT_CONFIG;
+        return source->text ? EXIT_USAGE : EXIT_CONFIG;
     if (c->action == CLI_RUN)
-        return server_run(s, &c->source);
+        return server_run(s, source);
     if (c->action == CLI_EFFECTIVE)
         cfg_print_effective(&settings_table, s, put_stream, stdout);
     else
@@ -53,6 +53,17 @@ static int send_reload(long pid)
     return errno == EPERM ? EXIT_NO_PERMISSION : EXIT_RUNTIME;
 }
 
+static int with_tickets(const struct cli *c)
+{
+    struct settings_source source = c->source;
+    int rc;
+
+    source.tickets = tls_tickets_new(); /* without: sessions are not resumed */
+    rc = with_settings(c, &source);
+    tls_tickets_give(source.tickets);
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct cli c;
@@ -63,7 +74,7 @@ int main(int argc, char **argv)
     case CLI_RUN:
     case CLI_CHECK:
     case CLI_EFFECTIVE:
-        rc = with_settings(&c);
+        rc = with_tickets(&c);
         break;
     case CLI_REFERENCE:
         cfg_print_reference(&settings_table, put_stream, stdout);

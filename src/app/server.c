@@ -15,8 +15,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/certificates.h"
 #include "app/manager.h"
 #include "app/worker.h"
+#include "base/clock.h"
 
 #define RESOLVER_THREADS 4
 
@@ -33,6 +35,7 @@ struct server {
     bool stopping;
     struct timer drain_timer;
     struct timer tick;
+    uint64_t ticks;
     struct signal_watch term;
     struct signal_watch intr;
     struct signal_watch hup;
@@ -158,8 +161,9 @@ static void say_what_is_served(struct server *sv)
         const struct listener_settings *l = settings_listener(s, i);
         for (size_t j = 0; j < l->n_addrs; j++)
             log_always_event(sv->shared.log, LOG_INFO, "listening", KV("listener", l->name),
-                             KV("address", addr_format(&l->addrs[j], text)));
+                             KV("address", addr_format(&l->addrs[j], text)), KV_B("tls", l->server != NULL));
     }
+    certificates_say(s, sv->shared.log);
     for (size_t i = 0; i < s->routes.n; i++) {
         const struct route *r = &routes[i];
         log_always_event(sv->shared.log, LOG_INFO, "route", KV("path", r->path),
@@ -198,7 +202,14 @@ static void on_tick(struct timer *t)
 {
     struct server *sv = container_of(t, struct server, tick);
 
+    sv->ticks++;
     log_tick(sv->shared.log);
+    if (sv->source->tickets)
+        tls_tickets_tick(sv->source->tickets, (double)clock_mono_ns() / 1e9);
+    if (sv->ticks % CERTIFICATES_CHECK_SECONDS == 0)
+        certificates_check(sv->settings, sv->shared.log);
+    if (sv->ticks % CERTIFICATES_WARN_SECONDS == 0)
+        certificates_warn(sv->settings, sv->shared.log);
     timer_set(t, 1);
 }
 

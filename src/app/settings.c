@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "app/settings.h"
+#include "app/certificates.h"
 #include "serve/files.h"
 
 /* --- log -----------------------------------------------------------------------------------------------------------
@@ -181,6 +181,13 @@ static const struct cfg_field settings_fields[] = {
      .offset = offsetof(struct settings, listeners),
      .doc = "Where clients come in.",
      .table = &listener_table},
+    {.key = "tls",
+     .type = CFG_MAP,
+     .offset = offsetof(struct settings, tls),
+     .flags = CFG_OR_ONE,
+     .doc = "TLS for listeners, by name: certificates and what is asked of clients. In the short form the options of "
+            "one entry stand here directly: `tls: {cert: FILE, key: FILE}`.",
+     .table = &tls_table},
     {.key = "services",
      .type = CFG_MAP,
      .offset = offsetof(struct settings, services),
@@ -254,6 +261,13 @@ static void short_listener(struct cfg_load *load, const struct cfg_node *root, s
     l = s->listeners.v;
     cfg_defaults(load, &listener_table, l);
     l->address = s->listen;
+    if (s->tls.n) {
+        const struct tls_settings *t = s->tls.v;
+        l->tls = (struct listener_tls){.name = t->name.name, .node = t->node};
+        if (s->tls.n > 1)
+            cfg_error(load, t[1].name.node, "write tls: {cert: FILE, key: FILE}",
+                      "the short form has one listener, so it needs one tls");
+    }
     listener_table.check(load, cfg_node_get(root, "listen"), l);
 }
 
@@ -440,10 +454,12 @@ static void settings_free(struct ref *ref)
 
     for (size_t i = 0; i < s->routes.n; i++)
         file_root_free((struct file_root *)r[i].root);
+    certificates_free(s);
     arena_free(s->arena); /* with the struct itself */
 }
 
-static void settings_resolve(struct cfg_load *load, const struct cfg_node *root, struct settings *s)
+static void settings_resolve(struct cfg_load *load, const struct cfg_node *root, struct settings *s,
+                             struct tls_tickets *tickets)
 {
     const char **names = NULL;
     struct route *r;
@@ -464,6 +480,7 @@ static void settings_resolve(struct cfg_load *load, const struct cfg_node *root,
     route_check_all(load, r, s->routes.n);
     if (!make_listener_routes(s))
         cfg_error(load, root, NULL, "out of memory");
+    certificates_make(load, s, tickets);
 }
 
 struct settings *settings_load(const struct settings_source *src, bool color, cfg_put *put, void *arg)
@@ -485,7 +502,7 @@ struct settings *settings_load(const struct settings_source *src, bool color, cf
         cfg_read(load, &settings_table, root, s);
         s->arena = a; /* after cfg_read: it clears the struct */
         ref_init(&s->ref, settings_free);
-        settings_resolve(load, root, s);
+        settings_resolve(load, root, s, src->tickets);
     }
     cfg_errors_print(load, color, put, arg);
     s->arena = a;

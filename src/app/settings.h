@@ -27,6 +27,14 @@ struct process_settings {
     uint64_t workers; /* 0: one for each core */
 };
 
+/* What the TLS sections stand for (app/certificates.h). An entry is NULL only while loading fails. */
+struct certificates {
+    size_t n_servers;
+    struct tls_server **servers; /* of `tls`, in its order, then of listeners with an inline map */
+    size_t n_backends;
+    struct tls_backend **backends;
+};
+
 struct settings {
     struct ref ref;
     struct arena *arena;
@@ -40,6 +48,7 @@ struct settings {
     uint64_t short_set;
     /* the long form */
     struct cfg_items listeners; /* struct listener_settings */
+    struct cfg_items tls;       /* struct tls_settings; also in the short form, as the one that is named default */
     struct cfg_items services;  /* struct service */
     struct cfg_items routes;    /* struct route */
     struct limits limits;
@@ -49,6 +58,7 @@ struct settings {
     struct process_settings process;
     /* made from it */
     struct listener_routes *by_listener; /* one for each listener, in order */
+    struct certificates certificates;
 };
 
 /* The routes as one listener sees them: with its bounds merged in. */
@@ -62,7 +72,8 @@ extern const struct cfg_table settings_table;
 struct settings_source {
     const char *const *paths; /* files or directories; or */
     size_t n_paths;
-    const char *text; /* a configuration made from the command line */
+    const char *text;            /* a configuration made from the command line */
+    struct tls_tickets *tickets; /* of the process: they outlive a reload; NULL: none */
 };
 
 /* Reads, checks and resolves. NULL when there was any error; errors and warnings are shown through `put` either way. */

@@ -136,6 +136,7 @@ void conn_exchange_respond(struct http_exchange *x, int status, const struct htt
 void conn_refuse(struct front_conn *c, int status, const char *why)
 {
     char line[256];
+    char peer[ADDR_TEXT_MAX];
     struct strbuf text;
     struct http_field all[2];
     struct http_response r;
@@ -143,7 +144,7 @@ void conn_refuse(struct front_conn *c, int status, const char *why)
     if (!c->x.id) { /* the head never became an exchange: it still gets an id for its record */
         c->x.id = worker_env_id(c->env);
         c->x.started = loop_now(c->env->loop);
-        addr_to_ip_port(&c->peer, &c->x.peer);
+        c->x.peer = c->peer;
     }
     c->keep_alive = false;
     c->head_only = false;
@@ -154,7 +155,8 @@ void conn_refuse(struct front_conn *c, int status, const char *why)
     all[1] = (struct http_field){SLICE("Allow"), SLICE("GET, HEAD")};
     r = response(c, status, all, status == 405 ? 2 : 1);
     r.content_length = text.n;
-    log_event(c->env->log, LOG_INFO, "request_refused", KV_U("id", c->x.id), KV_I("status", status), KV("why", why));
+    log_event(c->env->log, LOG_INFO, "request_refused", KV_U("id", c->x.id),
+              KV("peer", ip_port_format(&c->x.peer, peer)), KV_I("status", status), KV("why", why));
     start_answer(c, &r, strbuf_slice(&text));
 }
 

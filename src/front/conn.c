@@ -30,7 +30,7 @@ static void buf_drop(struct front_conn *c, struct conn_buf *b)
 }
 
 /* The one way out: timer, stream, buffers, counts, record, memory, in this order. */
-static void conn_end(struct front_conn *c, enum stream_end how)
+void conn_end(struct front_conn *c, enum stream_end how)
 {
     struct worker_env *env = c->env;
 
@@ -45,10 +45,12 @@ static void conn_end(struct front_conn *c, enum stream_end how)
     buf_drop(c, &c->in);
     buf_drop(c, &c->out);
     list_remove(&c->link);
-    if (c->stream) { /* otherwise a session has it, and with it the count */
+    if (c->stream)
         stream_free(c->stream, how);
+    else
+        begin_drop(c);
+    if (c->counted) /* otherwise a session has the stream, and with it the count */
         env->connection_ended(env);
-    }
     ref_give(c->snapshot);
     loop_reap(env->loop, &c->reap);
 }
@@ -72,6 +74,11 @@ static void conn_deadline(struct timer *t)
     double stall = c->listener->timeouts.write_stall;
 
     switch (c->state) {
+    case CONN_PROXY:
+    case CONN_SNIFF:
+    case CONN_TLS:
+        begin_deadline(c);
+        return;
     case CONN_REQUEST:
         if (c->in.tail == c->in.head) {
             conn_end(c, STREAM_END_CLEAN); /* said nothing: an unused spare connection, nothing to answer */
@@ -97,6 +104,17 @@ static void conn_deadline(struct timer *t)
     }
 }
 
+bool conn_take_input(struct front_conn *c)
+{
+    struct conn_buf *b = &c->in;
+
+    if (!b->p) {
+        b->p = pool_take(c->env->pool, c->parser.max + 1024, &b->cap);
+        b->head = b->tail = 0;
+    }
+    return b->p != NULL;
+}
+
 /* Makes room behind the input and reads once. */
 static enum io conn_fill(struct front_conn *c)
 {
@@ -104,12 +122,8 @@ static enum io conn_fill(struct front_conn *c)
     size_t got = 0;
     enum io io;
 
-    if (!b->p) {
-        b->p = pool_take(c->env->pool, c->parser.max + 1024, &b->cap);
-        if (!b->p)
-            return IO_FAIL;
-        b->head = b->tail = 0;
-    }
+    if (!conn_take_input(c))
+        return IO_FAIL;
     if (b->tail == b->cap) {
         if (b->head == 0)
             return IO_AGAIN; /* full: HANDLING holds early frames; a head as long as this was refused before */
@@ -144,6 +158,7 @@ static int exchange_accept(struct http_exchange *x, const struct http_field *fie
     out->preface_len = head.n;
     out->stream = c->stream;
     c->stream = NULL;
+    c->counted = false;
     c->in.head += c->used;
     if (c->in.tail > c->in.head) {
         out->buf = c->in.p;
@@ -185,7 +200,10 @@ static bool make_exchange(struct front_conn *c)
     x->listener_name = slice_of(c->listener->name);
     x->snapshot = c->snapshot;
     x->started = loop_now(c->env->loop);
-    addr_to_ip_port(&c->peer, &x->peer);
+    x->peer = c->peer;
+    x->local = c->local;
+    x->secure = c->secure;
+    x->transport = c->stream;
     http_url_split(c->head.target, &x->url);
     free(c->path);
     c->path = malloc(x->url.path.n + 1);
@@ -207,7 +225,7 @@ static bool make_exchange(struct front_conn *c)
         conn_refuse(c, 400, "The Host is malformed.");
         return false;
     }
-    return true;
+    return begin_identify(c);
 }
 
 static void conn_dispatch(struct front_conn *c, size_t used)
@@ -221,6 +239,10 @@ static void conn_dispatch(struct front_conn *c, size_t used)
         return;
     if (c->over_limit) {
         conn_refuse(c, 503, "Too many connections (limits.connections); try again later.");
+        return;
+    }
+    if (c->only_redirect && !c->x.secure) {
+        begin_redirect(c);
         return;
     }
     c->env->stats.requests++;
@@ -338,7 +360,7 @@ static void conn_interest(struct front_conn *c)
 {
     bool full = c->in.p && c->in.head == 0 && c->in.tail == c->in.cap;
 
-    if (c->state == CONN_GONE)
+    if (c->state == CONN_GONE || c->state < CONN_TLS)
         return;
     if (c->state == CONN_ANSWER)
         stream_want(c->stream, STREAM_WRITE); /* pipelined requests wait in the kernel */
@@ -361,6 +383,11 @@ void conn_run(struct front_conn *c)
         }
         c->run_again = false;
         switch (c->state) {
+        case CONN_PROXY:
+        case CONN_SNIFF:
+        case CONN_TLS:
+            more = begin_step(c);
+            break;
         case CONN_REQUEST:
             more = step_request(c);
             break;
@@ -406,21 +433,18 @@ void front_accept(struct worker_env *env, int fd, const struct addr *peer, const
     struct front_conn *c = open <= limit + limit / 4 + 16 ? calloc(1, sizeof *c) : NULL;
 
     env->stats.accepted++;
-    if (c) {
-        c->owner.ready = conn_ready;
-        c->stream = socket_stream_new_as(env->loop, fd, peer->u.sa.sa_family, &c->owner); /* closes fd when it fails */
-    }
-    if (!c || !c->stream) {
-        if (!c)
-            close(fd);
-        free(c);
+    if (!c) {
+        close(fd);
         env->connection_ended(env);
         return;
     }
+    c->owner.ready = conn_ready;
     c->env = env;
+    c->counted = true;
     c->over_limit =
         open > limit; /* it is told so in HTTP; beyond some such ones, connections are closed without a word */
-    c->peer = *peer;
+    c->is_unix = peer->u.sa.sa_family == AF_UNIX;
+    addr_to_ip_port(peer, &c->peer);
     c->listener = listener;
     c->snapshot = snapshot;
     ref_take(snapshot);
@@ -430,7 +454,7 @@ void front_accept(struct worker_env *env, int fd, const struct addr *peer, const
     timer_init(&c->timer, env->loop, conn_deadline);
     timer_set(&c->timer, listener->timeouts.handshake);
     http_parser_init(&c->parser, listener->limits.request_header);
-    c->state = CONN_REQUEST;
+    begin_start(c, fd);
     conn_run(c);
 }
 
@@ -441,7 +465,7 @@ void front_drain(struct worker_env *env)
     for (struct list *l = env->conns.next; l != &env->conns; l = next) {
         struct front_conn *c = container_of(l, struct front_conn, link);
         next = l->next;
-        if (c->state == CONN_REQUEST && c->in.tail == c->in.head)
+        if (c->state <= CONN_REQUEST && c->state != CONN_TLS && c->in.tail == c->in.head)
             conn_end(c, STREAM_END_CLEAN);
         else
             c->keep_alive = false;

@@ -10,11 +10,22 @@
 
 #include "config/schema.h"
 #include "http/exchange.h"
+#include "http/forwarded.h"
 #include "limit/bounds.h"
 #include "net/env.h"
 #include "net/socket.h"
+#include "tls/live.h"
 
 struct ref;
+
+enum listener_proxy { LISTENER_PROXY_OFF, LISTENER_PROXY_OPTIONAL, LISTENER_PROXY_REQUIRED };
+
+/* `tls` of a listener, as written. */
+struct listener_tls {
+    const char *name;         /* an entry of the root's `tls`; NULL: none, or an inline map */
+    struct tls_settings *own; /* the inline map */
+    const struct cfg_node *node;
+};
 
 /* One entry of `listeners`, in the snapshot. */
 struct listener_settings {
@@ -24,8 +35,13 @@ struct listener_settings {
     size_t n_addrs; /* parsed from address */
     struct addr *addrs;
     bool has_mode;
-    unsigned mode;        /* of a unix socket file */
-    struct limits limits; /* overrides, then merged with the global ones */
+    unsigned mode; /* of a unix socket file */
+    struct listener_tls tls;
+    struct tls_server *server; /* what `tls` stands for; made and owned by src/app; NULL: clear */
+    int proxy_protocol;        /* enum listener_proxy */
+    struct cfg_strings trusted_proxies;
+    struct forwarded_trust trust; /* parsed from it */
+    struct limits limits;         /* overrides, then merged with the global ones */
     struct timeouts timeouts;
 };
 

@@ -5,6 +5,8 @@
  */
 #include "front/front.h"
 
+static const char *const proxy_choices[] = {"off", "optional", "required", NULL};
+
 static bool bare_port(struct slice text, struct addr *out, struct strbuf *why)
 {
     uint64_t port;
@@ -84,6 +86,61 @@ static void print_mode(const void *src, struct strbuf *out)
         strbuf_printf(out, "\"0%o\"", l->mode);
 }
 
+static int parse_tls(struct cfg_load *load, const struct cfg_node *node, void *dst)
+{
+    struct listener_tls *t = dst;
+
+    t->node = node;
+    t->name = cfg_node_text(node);
+    if (t->name)
+        return 0;
+    if (cfg_node_kind(node) != CFG_NODE_MAP) {
+        cfg_error(load, node, "write the name of an entry of `tls`, or {cert: FILE, key: FILE}",
+                  "tls is a name or a map, not a list");
+        return -1;
+    }
+    t->own = arena_alloc(cfg_arena(load), sizeof *t->own);
+    if (!t->own) {
+        cfg_error(load, node, NULL, "out of memory");
+        return -1;
+    }
+    cfg_read(load, &tls_table, node, t->own);
+    return 0;
+}
+
+static void print_tls(const void *src, struct strbuf *out)
+{
+    const struct listener_tls *t = src;
+
+    if (t->name)
+        cfg_print_scalar(slice_of(t->name), out);
+    else if (t->own)
+        cfg_print_node(t->node, out);
+}
+
+/* Whom to believe: addresses, networks, and `unix` for whoever can open a unix socket of this listener. */
+static void parse_trusted(struct cfg_load *load, struct listener_settings *l)
+{
+    const struct cfg_strings *from = &l->trusted_proxies;
+    struct cidr *v = arena_alloc(cfg_arena(load), MAX_OF(from->n, (size_t)1) * sizeof *v);
+
+    if (!v) {
+        cfg_error(load, l->node, NULL, "out of memory");
+        return;
+    }
+    l->trust.v = v;
+    for (size_t i = 0; i < from->n; i++) {
+        struct slice text = slice_of(from->v[i]);
+        if (slice_eq(text, SLICE("unix")))
+            l->trust.unix_peers = true;
+        else if (cidr_parse(text, &v[l->trust.n]))
+            l->trust.n++;
+        else
+            cfg_error(load, from->nodes[i], "an address (192.0.2.1), a network (10.0.0.0/8, 2001:db8::/32), or unix",
+                      "\"%s\" is no address and no network", from->v[i]);
+    }
+}
+
 static void check_listener(struct cfg_load *load, const struct cfg_node *node, void *obj)
 {
     struct listener_settings *l = obj;
@@ -109,6 +166,10 @@ static void check_listener(struct cfg_load *load, const struct cfg_node *node, v
     if (l->has_mode && !has_unix)
         cfg_error(load, cfg_node_key(node, "mode"), "a mode belongs to a unix: address",
                   "mode is given, but no address of this listener is a unix socket");
+    parse_trusted(load, l);
+    if (l->proxy_protocol != LISTENER_PROXY_OFF && l->trusted_proxies.n == 0)
+        cfg_error(load, cfg_node_key(node, "proxy_protocol"), "add trusted_proxies: [ADDRESS, ...], or unix",
+                  "proxy_protocol is given, but no proxy is trusted");
     if (!l->name)
         l->name = l->n_addrs ? l->address.v[0] : "";
 }
@@ -147,6 +208,28 @@ static const struct cfg_field listener_fields[] = {
      .example = "\"0660\"",
      .parse = parse_mode,
      .print = print_mode},
+    {.key = "tls",
+     .type = CFG_CUSTOM,
+     .offset = offsetof(struct listener_settings, tls),
+     .doc = "Serves TLS: the name of an entry of the root's `tls`, or a map with the same keys. Absent: clear.",
+     .example = "main",
+     .parse = parse_tls,
+     .print = print_tls},
+    {.key = "proxy_protocol",
+     .type = CFG_ENUM,
+     .offset = offsetof(struct listener_settings, proxy_protocol),
+     .fallback = "off",
+     .choices = proxy_choices,
+     .doc =
+         "Whether connections from trusted_proxies begin with a PROXY header (version 1 or 2) that names the client. "
+         "With required every other connection is closed; with optional it is taken for what it is."},
+    {.key = "trusted_proxies",
+     .type = CFG_STRINGS,
+     .offset = offsetof(struct listener_settings, trusted_proxies),
+     .doc = "Addresses and networks of the proxies in front: their PROXY headers, X-Forwarded-For, X-Forwarded-Proto, "
+            "X-Forwarded-Host and Forwarded are believed, read from the right. `unix` stands for whoever connects to a "
+            "unix socket.",
+     .example = "[127.0.0.1, \"::1\"]"},
     {.key = "limits",
      .type = CFG_STRUCT,
      .offset = offsetof(struct listener_settings, limits),

@@ -67,7 +67,8 @@ struct http_exchange {
     struct http_authority authority; /* host empty when the request named none */
     struct ip_port peer;
     struct ip_port local;
-    bool secure; /* came over TLS, or a trusted proxy says so */
+    bool secure;                    /* came over TLS, or a trusted proxy says so */
+    const struct stream *transport; /* what it came on, for questions (tls/stream.h); gone after accept */
     uint64_t id; /* unique in the process; the same id on every log line of this request and its session */
     const struct listener_settings *listener; /* which listener it came from; owned by the snapshot */
     struct ref *snapshot; /* the configuration it began with; handlers that outlive the exchange take their own hold */

@@ -9,6 +9,8 @@
 #define NAME_MAX_TEXT 253 /* RFC 1035, section 2.3.4, as text */
 #define LABEL_MAX 63
 
+static const char *const proxy_choices[] = {"off", "v1", "v2", NULL};
+
 /* --- targets -------------------------------------------------------------------------------------------------------
  */
 
@@ -228,6 +230,19 @@ static const struct cfg_field service_fields[] = {
      .doc = "The subprotocols that the backend speaks, best first; the first one that the client offers too is "
             "agreed. Without a list it is binary when that is offered, else the first that is.",
      .example = "[mqtt]"},
+    {.key = "tls",
+     .type = CFG_STRUCT,
+     .offset = offsetof(struct service, tls),
+     .table = &tls_backend_table,
+     .doc =
+         "TLS to the backend: on, off, or a map. What is wrong with its certificate is a 502, and a line in the log."},
+    {.key = "proxy_protocol",
+     .type = CFG_ENUM,
+     .offset = offsetof(struct service, proxy_protocol),
+     .fallback = "off",
+     .choices = proxy_choices,
+     .doc = "Tells the backend who the client is, with a PROXY header in front of everything else (TLS, too). v2 also "
+            "says what is known of the client's own TLS. The backend must expect it."},
     {.key = "connect_timeout",
      .type = CFG_DURATION,
      .offset = offsetof(struct service, connect_timeout),

@@ -10,6 +10,7 @@
 #include "base/addr.h"
 #include "config/schema.h"
 #include "limit/bounds.h"
+#include "tls/live.h"
 
 enum target_kind {
     TARGET_NAME,    /* host name and port, looked up at each connect */
@@ -26,11 +27,16 @@ struct target {
     struct addr addr; /* TARGET_ADDR */
 };
 
+enum service_proxy { SERVICE_PROXY_OFF, SERVICE_PROXY_V1, SERVICE_PROXY_V2 };
+
 struct service {
     struct cfg_named name; /* must be first: CFG_MAP */
     struct target to;
     struct cfg_strings subprotocols;
-    double connect_timeout; /* seconds; 0: timeouts.connect counts */
+    struct tls_backend_settings tls;
+    struct tls_backend *backend; /* what `tls` stands for; made and owned by src/app; NULL: clear */
+    int proxy_protocol;          /* enum service_proxy */
+    double connect_timeout;      /* seconds; 0: timeouts.connect counts */
     struct limits limits;
     struct timeouts timeouts;
 };
