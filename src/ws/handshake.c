@@ -7,6 +7,9 @@
  */
 #include "ws/handshake.h"
 
+/* SHA1() and EVP_sha1() of OpenSSL 3 look their algorithm up by name in each call, which is ten times the work of the
+ * hash and the largest single part of a new connection. The calls below are deprecated, but not that. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
 #include "base/base64.h"
@@ -31,12 +34,12 @@ static bool key_ok(struct slice key)
 
 static bool accept_make(struct slice key, char accept[WS_ACCEPT_LEN + 1])
 {
-    uint8_t text[BASE64_LEN(KEY_BYTES) + sizeof(guid) - 1], digest[SHA_DIGEST_LENGTH];
+    uint8_t digest[SHA_DIGEST_LENGTH];
+    SHA_CTX sha;
 
     _Static_assert(BASE64_LEN(SHA_DIGEST_LENGTH) == WS_ACCEPT_LEN, "RFC 6455, section 4.2.2");
-    memcpy(text, key.p, key.n);
-    memcpy(text + key.n, guid, sizeof(guid) - 1);
-    if (!SHA1(text, sizeof(text), digest))
+    if (!SHA1_Init(&sha) || !SHA1_Update(&sha, key.p, key.n) || !SHA1_Update(&sha, guid, sizeof(guid) - 1) ||
+        !SHA1_Final(digest, &sha))
         return false;
     base64_encode(digest, sizeof(digest), accept);
     accept[WS_ACCEPT_LEN] = '\0';
