@@ -30,9 +30,27 @@ static void up_event(struct session *s, const struct ws_event *ev)
         session_bad_input(s, ev->code, ev->why);
         break;
     case WS_EV_PONG: /* it was heard: that is all a pong is for */
+    case WS_EV_MORE:
     case WS_EV_NONE:
         break;
     }
+}
+
+/* What is left of the input is the beginning of a control payload, and decoding needs the rest. */
+static bool wants_more(const struct session *s)
+{
+    return s->up.tail - s->up.raw < ws_decoder_need(&s->decoder);
+}
+
+/* The beginning of a control payload moves down to where decoded bytes end, so that reading on finds as much room as if
+ * it had not come yet. */
+static void keep_beginning(struct lane *l)
+{
+    uint32_t n = l->tail - l->raw;
+
+    memmove(l->buf + l->mark, l->buf + l->raw, n);
+    l->raw = l->mark;
+    l->tail = l->mark + n;
 }
 
 /* Decodes what waits, as far as the built-in echo has room for it. */
@@ -41,12 +59,14 @@ static bool up_decode(struct session *s)
     struct lane *l = &s->up;
     bool moved = false;
 
-    while (l->raw < l->tail && s->front_state <= FRONT_CLOSING) {
+    while (!wants_more(s) && s->front_state <= FRONT_CLOSING) {
         struct ws_event ev;
         size_t n = l->tail - l->raw;
 
-        if (s->builtin)
-            n = MIN_OF(n, builtin_room(s));
+        if (s->builtin) {
+            size_t need = ws_decoder_need(&s->decoder);
+            n = MIN_OF(n, need > 1 ? need : builtin_room(s)); /* a control payload takes none of the echo's room */
+        }
         if (n == 0)
             break;
         /* `raw` moves before the event is looked at: an event may end the input and with it the rest. */
@@ -58,6 +78,8 @@ static bool up_decode(struct session *s)
         l->raw = l->tail; /* what comes behind a Close, or behind an error, does not count */
     if (l->raw == l->tail)
         l->raw = l->tail = l->mark;
+    else if (wants_more(s))
+        keep_beginning(l);
     if (l->head == l->tail)
         lane_drop(s, l);
     return moved;
@@ -67,17 +89,18 @@ bool up_has_room(const struct session *s)
 {
     const struct lane *l = &s->up;
 
-    if (l->raw < l->tail) /* decoding waits (for the echo to be read): reading more would not help it */
+    if (!wants_more(s)) /* decoding waits (for the echo to be read): reading more would not help it */
         return false;
     return !l->buf || l->tail < l->cap || l->head > 0;
 }
 
 static void up_compact(struct lane *l)
 {
-    assert(l->raw == l->tail);
+    assert(l->raw == l->mark);
     memmove(l->buf, l->buf + l->head, l->tail - l->head);
     l->tail -= l->head;
-    l->mark = l->raw = l->tail;
+    l->mark -= l->head;
+    l->raw = l->mark;
     l->head = 0;
 }
 

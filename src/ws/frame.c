@@ -6,12 +6,11 @@
  *               header whole, data                  left == 0
  *     HEADER ------------------------> PAYLOAD ------------------> HEADER
  *        \----------------------------> CONTROL ------------------> HEADER, or CLOSED behind a Close
- *               header whole, control               left == 0
+ *               header whole, control               payload whole
  *     any ---- a rule broken ----> FAILED
  *
- * A header that lies whole in the input is read where it lies; only one that the input cuts goes through d->gather, the
- * same bytes that a control payload uses, for the two are never needed at once. The first two bytes of a header are
- * judged as soon as they are there, the length when the header is complete.
+ * A header that lies whole in the input is read where it lies; only one that the input cuts goes through d->gather. The
+ * first two bytes of a header are judged as soon as they are there, the length when the header is complete.
  */
 #include <assert.h>
 
@@ -73,7 +72,7 @@ static const struct {
     [CLOSE_REASON] = {WS_CLOSE_BAD_DATA, "close reason is not UTF-8"},
 };
 
-_Static_assert(sizeof(struct ws_decoder) <= 160, "a session holds a decoder for its life");
+_Static_assert(sizeof(struct ws_decoder) <= 48, "a session holds a decoder for its life");
 
 void ws_decoder_init(struct ws_decoder *d, const struct ws_decoder_options *opt)
 {
@@ -87,6 +86,11 @@ void ws_decoder_init(struct ws_decoder *d, const struct ws_decoder_options *opt)
 bool ws_decoder_idle(const struct ws_decoder *d)
 {
     return (d->state == HEADER && d->have == 0 && d->message == 0) || d->state == CLOSED;
+}
+
+size_t ws_decoder_need(const struct ws_decoder *d)
+{
+    return d->state == CONTROL ? (size_t)d->left : 1;
 }
 
 static void event_none(struct ws_event *ev)
@@ -274,56 +278,50 @@ static inline size_t payload_take(struct ws_decoder *d, uint8_t *p, size_t n, ui
     return take;
 }
 
-static void close_judge(struct ws_decoder *d, struct ws_event *ev)
+static void close_judge(struct ws_decoder *d, uint8_t *p, size_t n, struct ws_event *ev)
 {
     struct ws_utf8 utf8;
     uint16_t code = WS_CLOSE_NO_STATUS;
-    size_t reason = 0;
 
-    if (d->have == 1) {
+    if (n == 1) {
         fail(d, CLOSE_SHORT, ev);
         return;
     }
-    if (d->have) {
-        code = d->gather[0] << 8 | d->gather[1];
-        reason = d->have - 2;
+    if (n) {
+        code = p[0] << 8 | p[1];
+        p += 2;
+        n -= 2;
         if (!ws_close_code_ok(code)) {
             fail(d, CLOSE_CODE, ev);
             return;
         }
     }
     ws_utf8_init(&utf8);
-    if (!ws_utf8_feed(&utf8, d->gather + d->have - reason, reason) || !ws_utf8_complete(&utf8)) {
+    if (!ws_utf8_feed(&utf8, p, n) || !ws_utf8_complete(&utf8)) {
         fail(d, CLOSE_REASON, ev);
         return;
     }
-    *ev = (struct ws_event){.type = WS_EV_CLOSE, .code = code, .data = d->gather + d->have - reason, .n = reason};
+    *ev = (struct ws_event){.type = WS_EV_CLOSE, .code = code, .data = p, .n = n};
     d->state = CLOSED;
 }
 
-/* Gathers what is there of a control frame's payload, and gives its event when it is whole. */
-static size_t control_take(struct ws_decoder *d, const uint8_t *p, size_t n, struct ws_event *ev)
+/* Consumes a control frame's payload when all of it is there. */
+static size_t control_take(struct ws_decoder *d, uint8_t *p, size_t n, struct ws_event *ev)
 {
-    size_t take = n < d->left ? n : (size_t)d->left;
+    size_t take = (size_t)d->left;
 
-    assert(d->have + take <= sizeof(d->gather));
-    if (d->flags & CLIENT)
-        memcpy(d->gather + d->have, p, take);
-    else
-        d->mask = ws_unmask(d->gather + d->have, p, take, d->mask);
-    d->have += take;
-    d->left -= take;
-    if (d->left) {
-        event_none(ev);
-        return take;
+    if (n < take) {
+        *ev = (struct ws_event){.type = WS_EV_MORE};
+        return 0;
     }
+    if (!(d->flags & CLIENT))
+        ws_unmask(p, p, take, d->mask);
+    d->left = 0;
     d->state = HEADER;
     if (d->opcode == WS_CLOSE)
-        close_judge(d, ev);
+        close_judge(d, p, take, ev);
     else
-        *ev =
-            (struct ws_event){.type = d->opcode == WS_PING ? WS_EV_PING : WS_EV_PONG, .data = d->gather, .n = d->have};
-    d->have = 0;
+        *ev = (struct ws_event){.type = d->opcode == WS_PING ? WS_EV_PING : WS_EV_PONG, .data = p, .n = take};
     return take;
 }
 

@@ -6,12 +6,15 @@
  *
  * Decoding streams. ws_decode looks at some bytes, says how many it consumed and at most one event. Data frames are
  * never gathered: DATA events carry pieces, unmasked, of a *message*: `begin` is on its first piece and `end` on its
- * last, wherever the frames' borders are. Control payloads (at most 125 bytes) are gathered in the decoder, so control
- * frames between fragments cost nothing. It always makes progress: with n > 0 it consumes bytes or returns an event
- * other than NONE.
+ * last, wherever the frames' borders are. A control payload (at most 125 bytes) is given whole and in place; while the
+ * input has only a part of it, that part is not consumed and not changed, and MORE asks for the same bytes again with
+ * more behind them. The caller has them in its buffer anyway, and a decoder without room for them is a third of the
+ * size. It always makes progress: with n > 0 it consumes bytes or returns an event other than NONE, and behind MORE it
+ * needs no more than ws_decoder_need bytes.
  *
  *     DATA(begin) DATA* DATA(end)   for each message, one DATA with both flags when it comes in one piece
  *     PING, PONG, CLOSE             between any two of them
+ *     MORE                          keep what was not consumed; feed it again when more has come
  *     ERROR                         ends everything
  *
  * A piece is what one call finds, so pieces depend on how the input was cut; their bytes do not. n == 0 happens only
@@ -38,8 +41,9 @@ enum ws_role { WS_SERVER, WS_CLIENT };
 
 enum ws_event_type {
     WS_EV_NONE,  /* all consumed; feed more */
+    WS_EV_MORE,  /* a control payload is not all there: nothing of it is consumed */
     WS_EV_DATA,  /* a piece of a message: opcode, rsv1, begin, end, data, n */
-    WS_EV_PING,  /* control payload: data, n; points into the decoder, good until the next call */
+    WS_EV_PING,  /* control payload: data, n; unmasked in place, inside the consumed bytes */
     WS_EV_PONG,  /* as PING */
     WS_EV_CLOSE, /* code (1005 when the payload was empty) and reason in data, n, as PING; already validated */
     WS_EV_ERROR, /* code 1002, 1007 or 1009 and why */
@@ -68,9 +72,9 @@ struct ws_decoder {
     uint8_t opcode;  /* of the current frame; in the error state: which error */
     uint8_t message; /* opcode of the current message, 0 between messages */
     uint8_t flags;
-    uint8_t have; /* header or control payload bytes gathered */
+    uint8_t have; /* header bytes gathered */
     struct ws_utf8 utf8;
-    uint8_t gather[WS_CONTROL_MAX]; /* a header, or a control payload */
+    uint8_t gather[WS_HEADER_MAX]; /* a header that the input cuts */
 };
 
 struct ws_decoder_options {
@@ -88,8 +92,11 @@ void ws_decoder_init(struct ws_decoder *d, const struct ws_decoder_options *opt)
 MUST_CHECK size_t ws_decode(struct ws_decoder *d, uint8_t *bytes, size_t n, struct ws_event *ev);
 
 /* As ws_decode, but a DATA event's payload is moved to `dst` (dst <= bytes: sliding down over consumed headers) while
- * it is unmasked, one pass; ev->data == dst. Only DATA and ERROR events touch dst. */
+ * it is unmasked, one pass; ev->data == dst. Only DATA and ERROR events touch dst; a control payload stays in place. */
 MUST_CHECK size_t ws_decode_slide(struct ws_decoder *d, uint8_t *bytes, size_t n, uint8_t *dst, struct ws_event *ev);
+
+/* How many bytes at once the next call must have to consume any: 1, but behind MORE what the control payload has. */
+size_t ws_decoder_need(const struct ws_decoder *d);
 
 /* Whether the decoder stands between two frames of no open message, or behind a Close: the input may end here without
  * loss. */

@@ -402,6 +402,7 @@ static void heard(struct said *s, enum ws_role role, const struct ws_event *ev, 
         s->error = ev->code;
         break;
     case WS_EV_NONE:
+    case WS_EV_MORE:
         break;
     }
 }
@@ -420,7 +421,10 @@ static void hear(struct said *s, enum ws_role role, uint64_t max, uint8_t *p, si
         CHECK(role == WS_SERVER || !s->close); /* nothing behind our Close */
         if (s->close)
             break;
-        i += ws_decode(&d, p + i, role == WS_SERVER ? 1 : n - i, &ev);
+        size_t give = role == WS_SERVER ? MIN_OF(ws_decoder_need(&d), n - i) : n - i;
+        i += ws_decode(&d, p + i, give, &ev);
+        if (ev.type == WS_EV_MORE && n - i < ws_decoder_need(&d))
+            break;
         heard(s, role, &ev, &open);
     }
     if (open)

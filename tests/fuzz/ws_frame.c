@@ -254,6 +254,7 @@ static void tell(struct story *s, const struct ws_event *ev)
 {
     switch (ev->type) {
     case WS_EV_NONE:
+    case WS_EV_MORE:
         break;
     case WS_EV_DATA:
         told_piece(s, ev->opcode | (ev->rsv1 ? 0x40 : 0), ev->begin, ev->end, ev->data, ev->n);
@@ -274,7 +275,8 @@ static void tell(struct story *s, const struct ws_event *ev)
     }
 }
 
-static void feed(struct ws_decoder *d, const uint8_t *bytes, size_t n, bool slide, struct story *s)
+/* Returns how many bytes it wants to see again. */
+static size_t feed(struct ws_decoder *d, const uint8_t *bytes, size_t n, bool slide, struct story *s)
 {
     uint8_t *block = malloc(n + 1); /* of its own, so that ASan knows its borders */
     uint8_t *p = block, *dst = block;
@@ -293,8 +295,14 @@ static void feed(struct ws_decoder *d, const uint8_t *bytes, size_t n, bool slid
         tell(s, &ev);
         p += used;
         n -= used;
+        CHECK((ev.type == WS_EV_MORE) == (n > 0 && n < ws_decoder_need(d)));
+        if (ev.type == WS_EV_MORE) {
+            CHECK(memcmp(p, bytes + (p - block), n) == 0);
+            break;
+        }
     }
     free(block);
+    return n;
 }
 
 /* most: longest piece; 0: all in one. */
@@ -302,6 +310,7 @@ static bool decode(const struct ws_decoder_options *opt, const uint8_t *p, size_
                    bool slide, struct story *s)
 {
     struct ws_decoder d;
+    size_t again = 0;
 
     ws_decoder_init(&d, opt);
     while (n) {
@@ -312,7 +321,8 @@ static bool decode(const struct ws_decoder_options *opt, const uint8_t *p, size_
             piece = 1 + (seed >> 16) % most;
             piece = MIN_OF(piece, n);
         }
-        feed(&d, p, piece, slide, s);
+        again = feed(&d, p - again, again + piece, slide, s);
+        CHECK(again < WS_CONTROL_MAX);
         p += piece;
         n -= piece;
     }

@@ -324,6 +324,7 @@ static inline void rig_tell_event(struct rig *r, size_t *n, const struct ws_even
         fail_msg("the client got a bad frame: %s", ev->why);
         break;
     case WS_EV_NONE:
+    case WS_EV_MORE:
         return;
     }
     rig_tell(r, n, head, strlen(head));
@@ -353,6 +354,8 @@ static inline const char *rig_story(struct rig *r)
         assert_false(closed); /* nothing comes behind a Close */
         at += ws_decode(&d, copy + at, r->front.out.n - at, &ev);
         rig_tell_event(r, &told, &ev);
+        if (ev.type == WS_EV_MORE)
+            break;
         closed = ev.type == WS_EV_CLOSE;
     }
     free(copy);

@@ -69,6 +69,8 @@ struct teller {
     bool slide;
     bool open;  /* between begin and end */
     bool ended; /* an error or a Close was told */
+    uint8_t again[WS_CONTROL_MAX];
+    size_t n_again; /* asked for again */
     char story[STORY_MAX];
     size_t n;
     uint8_t message[1024 * 80];
@@ -121,6 +123,7 @@ static void tell_event(struct teller *t, const struct ws_event *ev)
 {
     switch (ev->type) {
     case WS_EV_NONE:
+    case WS_EV_MORE:
         return;
     case WS_EV_DATA:
         tell_data(t, ev);
@@ -147,14 +150,18 @@ static void tell_event(struct teller *t, const struct ws_event *ev)
     t->ended = true;
 }
 
-/* One part of the input, in a heap block of its very size so that ASan sees a byte too far. */
+/* One part of the input behind what was asked for again, in a heap block of its very size so that ASan sees a byte too
+ * far. */
 static void feed(struct teller *t, const uint8_t *bytes, size_t n)
 {
-    uint8_t *block = malloc(n ? n : 1);
+    uint8_t *block = malloc(MAX_OF(t->n_again + n, (size_t)1));
     uint8_t *p = block, *dst = block;
     struct ws_event ev;
 
-    memcpy(block, bytes, n);
+    memcpy(block, t->again, t->n_again);
+    memcpy(block + t->n_again, bytes, n);
+    n += t->n_again;
+    t->n_again = 0;
     do {
         size_t used;
 
@@ -174,6 +181,13 @@ static void feed(struct teller *t, const uint8_t *bytes, size_t n)
         tell_event(t, &ev);
         p += used;
         n -= used;
+        if (ev.type == WS_EV_MORE) {
+            assert_true(n > 0 && n < ws_decoder_need(&t->d) && n < sizeof(t->again));
+            memcpy(t->again, p, n);
+            t->n_again = n;
+            break;
+        }
+        assert_int_equal(n >= ws_decoder_need(&t->d), n > 0);
     } while (n);
     free(block);
 }
@@ -530,26 +544,49 @@ static void slide_touches_nothing_else(void **state)
     add_byte(&in, 0x82);
     memcpy(before, in.bytes, in.n);
     decoder_init(&d, 100);
-    assert_int_equal(ws_decode_slide(&d, in.bytes + 64, 7, in.bytes + 5, &ev), 7);
-    assert_int_equal(ws_decode_slide(&d, in.bytes + 71, in.n - 71, in.bytes + 5, &ev), 3);
+    assert_int_equal(ws_decode_slide(&d, in.bytes + 64, 7, in.bytes + 5, &ev), 6);
+    assert_int_equal(ev.type, WS_EV_MORE);
+    assert_memory_equal(in.bytes, before, in.n);
+    assert_int_equal(ws_decode_slide(&d, in.bytes + 70, in.n - 70, in.bytes + 5, &ev), 4);
     assert_int_equal(ev.type, WS_EV_PING);
+    assert_memory_equal(ev.data, "ping", 4);
+    memcpy(before + 70, "ping", 4); /* unmasked where it lies */
     assert_int_equal(ws_decode_slide(&d, in.bytes + 74, 1, in.bytes + 5, &ev), 1);
     assert_memory_equal(in.bytes, before, in.n);
 }
 
-static void control_payload_lives_in_the_decoder(void **state)
+static void control_payload_waits_until_it_is_whole(void **state)
 {
     static struct input in;
     struct ws_decoder d;
     struct ws_event ev;
+    uint8_t before[64];
 
     in.n = 0;
     add_frame(&in, &(struct piece)P(0x89, "pingpong"), true);
+    add_frame(&in, &(struct piece)P(0x82, "data"), true);
+    memcpy(before, in.bytes, in.n);
     decoder_init(&d, 100);
-    assert_int_equal(ws_decode(&d, in.bytes, in.n, &ev), in.n);
-    memset(in.bytes, 0, in.n);
-    assert_true(ev.data >= (uint8_t *)&d && ev.data + ev.n <= (uint8_t *)(&d + 1));
+    assert_int_equal(ws_decoder_need(&d), 1);
+    assert_int_equal(ws_decode(&d, in.bytes, 9, &ev), 6); /* the header */
+    assert_int_equal(ev.type, WS_EV_MORE);
+    assert_false(ws_decoder_idle(&d));
+    for (size_t n = 1; n < 8; n++) {
+        assert_int_equal(ws_decoder_need(&d), 8);
+        assert_int_equal(ws_decode_slide(&d, in.bytes + 6, n, in.bytes, &ev), 0);
+        assert_int_equal(ev.type, WS_EV_MORE);
+        assert_memory_equal(in.bytes, before, in.n);
+    }
+    assert_int_equal(ws_decode_slide(&d, in.bytes + 6, in.n - 6, in.bytes, &ev), 8);
+    assert_int_equal(ev.type, WS_EV_PING);
+    assert_ptr_equal(ev.data, in.bytes + 6);
+    assert_int_equal(ev.n, 8);
     assert_memory_equal(ev.data, "pingpong", 8);
+    assert_memory_equal(in.bytes, before, 6);
+    assert_int_equal(ws_decoder_need(&d), 1);
+    assert_true(ws_decoder_idle(&d));
+    assert_int_equal(ws_decode(&d, in.bytes + 14, in.n - 14, &ev), in.n - 14);
+    assert_memory_equal(ev.data, "data", 4);
 }
 
 static size_t header64(uint8_t *h, uint64_t length)
@@ -799,7 +836,7 @@ int main(void)
         cmocka_unit_test(begin_and_end_sit_on_the_right_pieces),
         cmocka_unit_test(slide_closes_the_gaps),
         cmocka_unit_test(slide_touches_nothing_else),
-        cmocka_unit_test(control_payload_lives_in_the_decoder),
+        cmocka_unit_test(control_payload_waits_until_it_is_whole),
         cmocka_unit_test(lengths_up_to_63_bits),
         cmocka_unit_test(the_sum_of_fragments_does_not_wrap),
         cmocka_unit_test(a_message_longer_than_32_bits),
