@@ -14,6 +14,11 @@ bool control_waits(const struct session *s)
     return s->control || (s->close_queued && !s->close_sent);
 }
 
+bool control_begun(const struct session *s)
+{
+    return s->control && s->control->off;
+}
+
 static void put_frame(struct session *s, uint8_t opcode, const uint8_t *payload, size_t n)
 {
     struct control *c = s->control;
@@ -95,12 +100,14 @@ enum io control_out(struct session *s, bool *moved)
         c->off = (uint8_t)(c->off + put);
         if (c->off < c->now.n)
             return IO_AGAIN;
-        c->now.n = 0;
+        c->now.n = c->off = 0;
         if (closing) {
             control_drop(s);
             s->close_sent = true;
             return IO_OK;
         }
+        if (!lane_empty(&s->down))
+            return IO_OK; /* only a frame that was half out goes ahead of data */
     }
     return s->control || !s->close_queued || s->close_sent ? IO_OK : IO_FAIL; /* no memory for the Close itself */
 }

@@ -214,7 +214,7 @@ bool down_out(struct session *s)
 
     if (s->front_state >= FRONT_LINGER || s->front_mute)
         return false;
-    if (!lane_empty(l)) {
+    if (!lane_empty(l) && !control_begun(s)) { /* the echo may fill its lane while a pong is half out */
         struct iovec v = {l->buf + l->head, l->tail - l->head};
         io = stream_write(s->front, &v, 1, &put);
         if (io == IO_AGAIN)

@@ -185,6 +185,7 @@ bool down_waits(const struct session *s); /* something for the client waits to b
 
 /* --- control.c --- */
 bool control_waits(const struct session *s);
+bool control_begun(const struct session *s); /* a control frame is half out: nothing may leave before its rest */
 void control_pong(struct session *s, const uint8_t *payload, size_t n);
 bool control_ping(struct session *s); /* false: no room for it now */
 enum io control_out(struct session *s, bool *moved);

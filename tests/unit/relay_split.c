@@ -114,6 +114,26 @@ static void a_ping_in_pieces_to_the_echo(void **state)
     end(r);
 }
 
+/* A pong that the client took in part, then the echo of a message: it leaves behind the rest of the pong, not inside.
+ */
+static void a_pong_in_pieces_from_the_echo(void **state)
+{
+    struct rig *r = rig_new();
+
+    r->service.to.kind = TARGET_ECHO;
+    rig_open(r);
+    rig_settle(r);
+    r->front.writes = (struct mem_script)MEM_SCRIPT({MEM_BYTES, 1}, {MEM_AGAIN}, {MEM_AGAIN});
+    rig_send(r, WS_PING, true, "one", 3);
+    loop_turn(r->b.loop);
+    rig_send(r, WS_PING, true, "two", 3);
+    rig_say(r, "data");
+    rig_send_close(r, 1000);
+    rig_settle(r);
+    ASSERT_STORY(r, "101 PONG(one) B(data) PONG(two) CLOSE(1000)");
+    rig_close(r);
+}
+
 static void a_close_in_pieces(void **state)
 {
     struct rig *r = rig_open_new();
@@ -156,6 +176,7 @@ int main(void)
         cmocka_unit_test(half_a_ping_behind_data),
         cmocka_unit_test(half_a_ping_at_the_end_of_a_full_buffer),
         cmocka_unit_test(a_ping_in_pieces_to_the_echo),
+        cmocka_unit_test(a_pong_in_pieces_from_the_echo),
         cmocka_unit_test(a_close_in_pieces),
         cmocka_unit_test(an_end_inside_a_ping),
     };
