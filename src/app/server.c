@@ -19,6 +19,7 @@
 #include "app/manager.h"
 #include "app/worker.h"
 #include "base/clock.h"
+#include "base/random.h"
 
 #define RESOLVER_THREADS 4
 
@@ -361,6 +362,7 @@ static int server_init(struct server *sv)
         return EXIT_RUNTIME;
     }
     sv->loop = loop_new();
+    random_bytes(&sv->shared.boot, sizeof sv->shared.boot);
     sv->shared.resolver = resolver_new(RESOLVER_THREADS);
     sv->n_workers = sv->settings->process.workers ? (unsigned)sv->settings->process.workers : cores();
     sv->workers = calloc(sv->n_workers, sizeof *sv->workers);

@@ -6,6 +6,7 @@
  *   log           thread-safe by itself (obs/log.h)
  *   resolver      thread-safe by itself (net/resolver.h)
  *   connections   atomic: how many are open in the whole process
+ *   boot          never changes
  *   settings      immutable; held by an atomic count (base/ref.h)
  *   mailboxes     net/loop.h: mailbox_post is the only call into another thread's loop
  *   worker pulse  atomic: written by the worker, read by the main thread (app/manager.h)
@@ -23,6 +24,7 @@ struct shared {
     struct log *log;
     struct resolver *resolver;
     atomic_uint connections;
+    uint64_t boot; /* random; never changes */
 };
 
 #endif

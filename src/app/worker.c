@@ -66,6 +66,7 @@ int worker_init(struct worker *w, unsigned id, unsigned workers, struct shared *
     w->env.connections = &shared->connections;
     w->env.next_id = id + 1;
     w->env.id_step = workers;
+    w->env.boot = shared->boot;
     w->env.dispatch = dispatch_exchange;
     w->env.connection_ended = connection_ended;
     list_init(&w->env.sessions);

@@ -41,6 +41,7 @@ struct worker_env {
     bool draining;
     uint64_t next_id; /* ids are unique in the process: they step by the number of workers */
     unsigned id_step;
+    uint64_t boot; /* random, the same in all workers: with it an id is unique beyond this process */
     void (*dispatch)(struct worker_env *env, struct http_exchange *x);
     void (*connection_ended)(struct worker_env *env); /* one that was counted in connections is over */
 };

@@ -139,7 +139,8 @@ struct session {
     struct ip_port backend;
     const char *listener_name; /* in the snapshot */
     uint16_t path_len;
-    char text[]; /* path, then subprotocol, both terminated */
+    bool has_tls;
+    char text[]; /* path and subprotocol; with TLS also its version, cipher and client, all terminated */
 };
 
 /* --- session.c --- */
@@ -196,6 +197,9 @@ void builtin_take(struct session *s, const struct ws_event *ev);
 size_t builtin_room(const struct session *s); /* how many raw bytes may be decoded now */
 
 /* --- record.c --- */
+/* What the record will say of the client's TLS, as three terminated texts. The length; 0: it came in clear. */
+#define RECORDED_TLS_MAX 400
+size_t record_tls(const struct http_exchange *x, char *out);
 void record_session(const struct session *s);
 
 #endif

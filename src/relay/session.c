@@ -9,6 +9,7 @@
 
 #include "obs/log.h"
 #include "relay/relay.h"
+#include "upstream/proxy_out.h"
 
 #define RECORDED_PATH_MAX ((size_t)1024)
 
@@ -240,7 +241,9 @@ static struct session *session_new(struct worker_env *env, struct http_exchange 
                                    const struct ws_handshake *hs)
 {
     size_t path = MIN_OF(x->url.path.n, RECORDED_PATH_MAX);
-    struct session *s = calloc(1, sizeof *s + path + hs->subprotocol.n + 2);
+    char tls[RECORDED_TLS_MAX];
+    size_t tls_len = record_tls(x, tls);
+    struct session *s = calloc(1, sizeof *s + path + hs->subprotocol.n + tls_len + 2);
 
     if (!s)
         return NULL;
@@ -251,6 +254,9 @@ static struct session *session_new(struct worker_env *env, struct http_exchange 
     }
     memcpy(s->text, x->url.path.p, path);
     memcpy(s->text + path + 1, hs->subprotocol.p ? hs->subprotocol.p : "", hs->subprotocol.n);
+    if (tls_len)
+        memcpy(s->text + path + hs->subprotocol.n + 2, tls, tls_len);
+    s->has_tls = tls_len > 0;
     s->path_len = (uint16_t)path;
     s->env = env;
     s->route = route;
@@ -272,10 +278,27 @@ static struct session *session_new(struct worker_env *env, struct http_exchange 
     return s;
 }
 
+static void connect_backend(struct session *s)
+{
+    const struct service *service = s->route->service;
+    uint8_t preface[PROXY_OUT_MAX];
+    struct connect_order order = {
+        .to = &service->to,
+        .opt = socket_session_options(s->route->timeouts.write_stall),
+        .timeout = s->route->timeouts.connect,
+        .tls = service->backend,
+        .preface = preface,
+        .preface_len = proxy_out_write(service, s->opening->x, s->env->boot, preface),
+    };
+
+    s->opening->connecting = connect_start(s->env, &order, session_connected, s);
+    if (!s->opening->connecting)
+        opening_refuse(s, 503, "Out of memory.");
+}
+
 void session_open(struct worker_env *env, struct http_exchange *x, const struct route *route)
 {
     const struct target *to = &route->service->to;
-    struct socket_options opt = socket_session_options(route->timeouts.write_stall);
     struct ws_handshake hs = {0};
     const char *why = NULL;
     int status = check_request(env, x, route, &hs, &why);
@@ -296,9 +319,7 @@ void session_open(struct worker_env *env, struct http_exchange *x, const struct 
             session_run(s);
         return;
     }
-    s->opening->connecting = connect_start(env, to, &opt, route->timeouts.connect, session_connected, s);
-    if (!s->opening->connecting)
-        opening_refuse(s, 503, "Out of memory.");
+    connect_backend(s);
 }
 
 /* --- what may happen -----------------------------------------------------------------------------------------------

@@ -4,16 +4,18 @@
  * One try to reach a service: addresses first, then a race between them, one deadline over all. It ends exactly once,
  * with a stream or with a reason; it never retries after that, which is the caller's policy.
  *
- *      LOOKING_UP --answer--> RACING --one connects--> over
- *          |                    | all failed, or the deadline
- *          +--------------------+----> over
+ *      LOOKING_UP --answer--> RACING --one connects--> SETTLING --preface sent, TLS up--> over
+ *          |                    | all failed, or the deadline | failed, or the deadline
+ *          +--------------------+-----------------------------+----> over
  *
  * The race is that of RFC 8305: families take turns, beginning with that of the resolver's first address; the next
  * attempt starts when one fails, and at the latest 250 ms after the last one started; nobody is stopped before another
- * has won.
+ * has won. Only connecting is raced: what is wrong with a backend's TLS is wrong with the service, and another address
+ * is not tried for it.
  *
- * Invariants: `attempts[i].stream` is not NULL only while attempt i is under way; `open` counts those; after `over` is
- * set there is no look-up, no attempt and no timer, and only the reaper (or the deferred report) is left.
+ * Invariants: `attempts[i].stream` is not NULL only while attempt i is under way; `open` counts those; while SETTLING
+ * there is a winner and no attempt; after `over` is set there is no look-up, no attempt and no timer, and only the
+ * reaper (or the deferred report) is left.
  */
 #include "upstream/connect.h"
 
@@ -22,6 +24,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tls/stream.h"
 
 #define STAGGER_SECONDS 0.25    /* RFC 8305, section 5: the recommended Connection Attempt Delay */
 #define UNIX_RETRY_SECONDS 0.02 /* a full backlog of a unix socket gives no readiness to wait for */
@@ -52,10 +56,15 @@ struct connecting {
     int rank; /* how telling `err` is; 0: nothing has failed yet */
     int err;  /* of the most telling failure */
     struct stream *winner;
+    struct stream_owner owner; /* of the winner, while SETTLING */
+    struct tls_backend *tls;
+    bool in_tls;
     struct addr last; /* of the winner, or of the most telling failure */
     char why[320];
     struct addr addrs[TRIES_MAX];
     struct attempt attempts[TRIES_MAX];
+    size_t preface_len, preface_off;
+    uint8_t preface[];
 };
 
 /* --- the end -------------------------------------------------------------------------------------------------------
@@ -87,14 +96,12 @@ static void report_late(struct loop_task *t)
     report(container_of(t, struct connecting, late));
 }
 
-/* Ends the look-up, the timers and whoever is still in the race. */
-static void stop_all(struct connecting *c)
+/* Ends the look-up and whoever is still in the race. */
+static void stop_race(struct connecting *c)
 {
-    c->over = true;
     if (c->query)
         resolve_cancel(c->query);
     c->query = NULL;
-    timer_cancel(&c->deadline);
     timer_cancel(&c->stagger);
     for (size_t i = 0; i < c->next; i++) {
         stream_free(c->attempts[i].stream, STREAM_END_CLEAN);
@@ -103,10 +110,21 @@ static void stop_all(struct connecting *c)
     c->open = 0;
 }
 
+static void stop_all(struct connecting *c)
+{
+    c->over = true;
+    timer_cancel(&c->deadline);
+    stop_race(c);
+}
+
 static void finish(struct connecting *c, enum connect_outcome outcome)
 {
     c->outcome = outcome;
     stop_all(c);
+    if (outcome != CONNECT_OK) {
+        stream_free(c->winner, STREAM_END_CLEAN); /* an alert may still have to leave */
+        c->winner = NULL;
+    }
     if (c->starting)
         loop_defer(c->env->loop, &c->late);
     else
@@ -191,13 +209,111 @@ static void on_deadline(struct timer *t)
 
     if (c->query)
         snprintf(c->why, sizeof(c->why), "%s: the name was not looked up within %g s", c->to->text, c->timeout);
+    else if (c->winner)
+        snprintf(c->why, sizeof(c->why), "%s: %s within %g s", c->to->text,
+                 c->in_tls ? "the TLS handshake was not over" : "the PROXY header was not taken", c->timeout);
     else if (backlog_full(c))
         snprintf(c->why, sizeof(c->why), "%s: its backlog was full for %g s", c->to->text, c->timeout);
     else
         snprintf(c->why, sizeof(c->why), "%s: no connection within %g s", c->to->text, c->timeout);
-    if (!c->rank && c->next)
+    if (!c->winner && !c->rank && c->next)
         c->last = c->addrs[c->next - 1];
     finish(c, CONNECT_TIMEOUT);
+}
+
+/* --- the winner ----------------------------------------------------------------------------------------------------
+ */
+
+static void settle_failed(struct connecting *c, const char *what, const char *why)
+{
+    snprintf(c->why, sizeof(c->why), "%s: %s: %s", c->to->text, what, why ? why : "the backend ended the connection");
+    finish(c, CONNECT_REFUSED);
+}
+
+/* True when all of the preface is out. */
+static bool settle_preface(struct connecting *c)
+{
+    while (c->preface_off < c->preface_len) {
+        struct iovec v = {c->preface + c->preface_off, c->preface_len - c->preface_off};
+        size_t put = 0;
+        enum io io = stream_write(c->winner, &v, 1, &put);
+
+        if (io == IO_AGAIN) {
+            stream_want(c->winner, STREAM_WRITE);
+            return false;
+        }
+        if (io != IO_OK) {
+            settle_failed(c, "PROXY header", c->winner->why);
+            return false;
+        }
+        c->preface_off += put;
+    }
+    return true;
+}
+
+/* TLS takes the descriptor over; what certificate and name are checked against is the name that the user wrote. */
+static bool put_on_tls(struct connecting *c)
+{
+    struct tls_client *client = tls_backend_take(c->tls);
+    char text[ADDR_TEXT_MAX];
+    const char *host = c->to->host;
+    struct ip_port ip;
+    int fd = socket_stream_detach(c->winner);
+
+    addr_to_ip_port(&c->to->addr, &ip);
+    if (c->to->kind == TARGET_ADDR)
+        host = ip.family == IP_UNIX ? NULL : ip_format(&ip, text);
+    c->winner = tls_client_stream_new(c->env->loop, fd, client, host, &c->owner);
+    tls_client_give(client);
+    c->in_tls = c->winner != NULL;
+    if (c->in_tls)
+        return true;
+    snprintf(c->why, sizeof(c->why), "%s: TLS: out of memory", c->to->text);
+    finish(c, CONNECT_NO_ROOM);
+    return false;
+}
+
+static void settle(struct connecting *c)
+{
+    if (!settle_preface(c))
+        return;
+    if (c->tls && !c->in_tls && !put_on_tls(c))
+        return;
+    switch (c->in_tls ? stream_start(c->winner) : IO_OK) {
+    case IO_OK:
+        stream_want(c->winner, 0);
+        c->winner->owner = NULL;
+        finish(c, CONNECT_OK);
+        return;
+    case IO_AGAIN:
+        stream_want(c->winner, STREAM_READ);
+        return;
+    default:
+        settle_failed(c, "TLS", c->winner->why);
+        return;
+    }
+}
+
+static void on_settling(struct stream_owner *o, struct stream *s)
+{
+    settle(container_of(o, struct connecting, owner));
+}
+
+/* The race is over; what is left of the time is for what comes before the session's bytes. */
+static void won(struct connecting *c, struct stream *s, size_t i)
+{
+    c->attempts[i].stream = NULL;
+    c->winner = s;
+    c->last = c->addrs[i];
+    s->owner = NULL;
+    if (!c->tls && !c->preface_len) {
+        finish(c, CONNECT_OK);
+        return;
+    }
+    stop_race(c);
+    c->owner.ready = on_settling;
+    s->owner = &c->owner;
+    settle(c);
 }
 
 /* --- the race ------------------------------------------------------------------------------------------------------
@@ -212,11 +328,7 @@ static bool attempt_step(struct connecting *c, size_t i)
 
     switch (stream_start(s)) {
     case IO_OK:
-        c->attempts[i].stream = NULL;
-        s->owner = NULL;
-        c->winner = s;
-        c->last = c->addrs[i];
-        finish(c, CONNECT_OK);
+        won(c, s, i);
         return true;
     case IO_AGAIN:
         return false;
@@ -234,7 +346,7 @@ static void on_ready(struct stream_owner *o, struct stream *s)
     struct attempt *a = container_of(o, struct attempt, owner);
     struct connecting *c = a->c;
 
-    if (attempt_step(c, (size_t)(a - c->attempts)) && !c->over)
+    if (attempt_step(c, (size_t)(a - c->attempts)) && !c->over && !c->winner)
         race(c); /* the next one need not wait for its time */
 }
 
@@ -262,7 +374,7 @@ static void race(struct connecting *c)
     timer_cancel(&c->stagger);
     while (c->next < c->n) {
         bool under_way = attempt_start(c);
-        if (c->over)
+        if (c->over || c->winner)
             return;
         if (under_way) {
             if (c->next < c->n)
@@ -341,24 +453,29 @@ static void begin(struct connecting *c)
     }
 }
 
-struct connecting *connect_start(struct worker_env *env, const struct target *to, const struct socket_options *opt,
-                                 double timeout, connect_done *done, void *arg)
+struct connecting *connect_start(struct worker_env *env, const struct connect_order *order, connect_done *done,
+                                 void *arg)
 {
-    assert(to->kind == TARGET_ADDR || to->kind == TARGET_NAME);
-    struct connecting *c = malloc(sizeof(*c));
+    assert(order->to->kind == TARGET_ADDR || order->to->kind == TARGET_NAME);
+    struct connecting *c = malloc(sizeof(*c) + order->preface_len);
     if (!c)
         return NULL;
     memset(c, 0, offsetof(struct connecting, addrs)); /* the arrays are filled as far as they are used */
     c->env = env;
-    c->to = to;
-    c->opt = *opt;
+    c->to = order->to;
+    c->opt = order->opt;
+    c->tls = order->tls;
+    c->preface_off = 0;
+    c->preface_len = order->preface_len;
+    if (order->preface_len)
+        memcpy(c->preface, order->preface, order->preface_len);
     c->done = done;
     c->arg = arg;
-    c->timeout = timeout;
+    c->timeout = order->timeout;
     timer_init(&c->deadline, env->loop, on_deadline);
     timer_init(&c->stagger, env->loop, on_stagger);
     loop_task_init(&c->late, report_late);
-    timer_set(&c->deadline, timeout);
+    timer_set(&c->deadline, order->timeout);
     c->starting = true;
     begin(c);
     c->starting = false;

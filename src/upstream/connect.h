@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 the wsbridge authors */
 /*
  * Connecting to a service: look up, race the addresses (RFC 8305: families interleaved, a new attempt every 250 ms, the
- * first that connects wins), one deadline over all. Ends once with a stream that is usable, or with a reason that maps
+ * first that connects wins), then a PROXY header and TLS where the service asks for them; one deadline over all. Ends
+ * once with a stream that is usable, or with a reason that maps
  * to 502 or 504.
  */
 #ifndef WSBRIDGE_UPSTREAM_CONNECT_H
@@ -15,7 +16,7 @@
 enum connect_outcome {
     CONNECT_OK,
     CONNECT_NO_NAME, /* 502: the name has no address, or the resolver failed */
-    CONNECT_REFUSED, /* 502: refused, unreachable, reset */
+    CONNECT_REFUSED, /* 502: refused, unreachable, reset, or its TLS is not what was asked for */
     CONNECT_TIMEOUT, /* 504 */
     CONNECT_NO_ROOM, /* 503: out of memory or descriptors, or the look-up queue is full */
 };
@@ -30,10 +31,18 @@ struct connect_result {
 struct connecting;
 typedef void connect_done(void *arg, const struct connect_result *res);
 
-/* `to` must live until the end; it is a TARGET_NAME or TARGET_ADDR. `timeout` in seconds, INFINITY for none.
- * NULL when out of memory: nothing will be called. `done` is called from the loop, never from inside this call. */
-struct connecting *connect_start(struct worker_env *env, const struct target *to, const struct socket_options *opt,
-                                 double timeout, connect_done *done, void *arg);
+struct connect_order {
+    const struct target *to; /* must live until the end; a TARGET_NAME or TARGET_ADDR */
+    struct socket_options opt;
+    double timeout;          /* seconds, INFINITY for none; over everything */
+    struct tls_backend *tls; /* must live until the end; NULL: clear */
+    const uint8_t *preface;  /* what goes out first, in front of TLS too: a PROXY header; copied */
+    size_t preface_len;
+};
+
+/* NULL when out of memory: nothing will be called. `done` is called from the loop, never from inside this call. */
+struct connecting *connect_start(struct worker_env *env, const struct connect_order *order, connect_done *done,
+                                 void *arg);
 void connect_cancel(struct connecting *c); /* not after or inside done, which is not called afterwards */
 
 #endif

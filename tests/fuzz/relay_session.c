@@ -83,8 +83,8 @@ static unsigned take(struct input *in)
 /* --- what is around a session --------------------------------------------------------------------------------------
  */
 
-struct connecting *connect_start(struct worker_env *env, const struct target *to, const struct socket_options *opt,
-                                 double timeout, connect_done *done, void *arg)
+struct connecting *connect_start(struct worker_env *env, const struct connect_order *order, connect_done *done,
+                                 void *arg)
 {
     struct world *w = container_of(env, struct world, env);
 

@@ -55,6 +55,9 @@ def test_a_websocket_over_tls(bridge, ca, version):
     echoes(w)
     echoes(w, os.urandom(1 << 20))
     w.send_close()
+    (line,) = b.wait_log("access session")
+    name = {ssl.TLSVersion.TLSv1_2: "TLSv1.2", ssl.TLSVersion.TLSv1_3: "TLSv1.3"}[version]
+    assert f"tls={name}" in line and "cipher=" in line and "client=" not in line
 
 
 def test_alpn_says_http1(bridge, ca, context):
@@ -146,6 +149,8 @@ def test_client_certificates(bridge, ca, context, tmp_path_factory):
         w = wss(b, client_context(ca, *good))
         echoes(w)
         w.send_close()
+        (line,) = b.wait_log("access session")
+        assert 'client="CN=alice"' in line or "client=CN=alice" in line
         with pytest.raises((ssl.SSLError, ConnectionError, Eof)):
             echoes(wss(b, client_context(ca, *bad)))
         tls_failed(b, "certificate verify failed")

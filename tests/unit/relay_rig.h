@@ -65,13 +65,13 @@ static inline struct rig *rig_of(struct worker_env *env)
 /* --- the upstream --------------------------------------------------------------------------------------------------
  */
 
-struct connecting *connect_start(struct worker_env *env, const struct target *to, const struct socket_options *opt,
-                                 double timeout, connect_done *done, void *arg)
+struct connecting *connect_start(struct worker_env *env, const struct connect_order *order, connect_done *done,
+                                 void *arg)
 {
     struct rig *r = rig_of(env);
 
     assert_int_equal(r->conn, RIG_CONN_NONE);
-    assert_ptr_equal(to, &r->service.to);
+    assert_ptr_equal(order->to, &r->service.to);
     if (r->connect_no_memory)
         return NULL;
     r->conn = RIG_CONN_PENDING;

@@ -111,10 +111,10 @@ static void end(struct fixture *f)
 
 static struct connecting *start(struct fixture *f, double timeout)
 {
-    static const struct socket_options opt = {0};
+    const struct connect_order order = {.to = &f->to, .timeout = timeout};
     f->from = (double)clock_mono_ns() * 1e-9;
     loop_turn(f->b.loop); /* timers count from the turn's time */
-    struct connecting *c = connect_start(&f->env, &f->to, &opt, timeout, on_done, f);
+    struct connecting *c = connect_start(&f->env, &order, on_done, f);
     assert_non_null(c);
     assert_int_equal(f->called, 0); /* never from inside */
     return c;
