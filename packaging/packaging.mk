@@ -3,7 +3,7 @@
 #   make install [DESTDIR=/ PREFIX=/usr]   program, units, manuals, completions, schema, examples
 #   make deb, make rpm        packages
 #   make package-lint         units, manuals, completions, scripts
-#   make package-check        packages built twice, installed, upgraded, removed, and booted, in a clean Debian
+#   make package-check [T=deb]   packages built twice, installed, upgraded, removed, and booted, in a clean Debian
 
 PREFIX     ?= /usr/local
 DESTDIR    ?=
@@ -79,4 +79,4 @@ package-lint: all man schema
 
 package-check: package-deps
 	@$(MAKE) --no-print-directory package-lint deb rpm
-	@PACKAGES=$(abspath $(PACKAGES)) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) tests/packages $(PYTEST_ARGS)
+	@PACKAGES=$(abspath $(PACKAGES)) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) $(if $(T),tests/packages/test_$(T).py,tests/packages) $(PYTEST_ARGS)
