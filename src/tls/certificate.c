@@ -17,8 +17,10 @@
 #include <time.h>
 
 #include "base/addr.h"
+#include "base/wipe.h"
 
 #define PASSPHRASE_MAX 1024
+#define KEY_STACK ((size_t)32 << 10) /* what decoding a private key uses of it, and more */
 #define OCSP_MAX (64 << 10)
 #define OCSP_SLACK 300 /* seconds by which clocks may differ */
 #define NAMES_MAX 1000
@@ -112,6 +114,7 @@ static int load_key(struct tls_certificate *c, const struct tls_certificate_sett
     else if (b)
         c->key = PEM_read_bio_PrivateKey(b, NULL, no_passphrase, &asked);
     OPENSSL_cleanse(&p, sizeof(p));
+    stack_wipe(KEY_STACK);
     if (!b)
         return -1;
     BIO_free(b);

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/pool.h"
 #include "base/random.h"
+#include "base/wipe.h"
 
 static void arena_gives_zeroed_aligned_memory(void **state)
 {
@@ -160,6 +161,20 @@ static void random_bytes_differ(void **state)
     assert_memory_not_equal(a + 900, b + 900, 100); /* filled to the end */
 }
 
+/* Whatever is asked, the caller's own frame is as before. */
+static void stack_wipe_spares_the_caller(void **state)
+{
+    static const size_t sizes[] = {0, 1, 4096, 40000, 65536, SIZE_MAX};
+    volatile unsigned char mine[256];
+    for (size_t i = 0; i < sizeof mine; i++)
+        mine[i] = (unsigned char)i;
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        stack_wipe(sizes[k]);
+        for (size_t i = 0; i < sizeof mine; i++)
+            assert_int_equal(mine[i], (unsigned char)i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +185,7 @@ int main(void)
         cmocka_unit_test(lists_link_and_splice),
         cmocka_unit_test(clocks_and_their_text),
         cmocka_unit_test(random_bytes_differ),
+        cmocka_unit_test(stack_wipe_spares_the_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
