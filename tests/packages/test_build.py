@@ -53,7 +53,7 @@ def test_both_packages_hold_the_same(deb, rpm):
     there = {line.split(None, 8)[8] for line in m.must("rpm", "-qplv", "--noconfig", rpm).splitlines() if line[0] == "-"} | {
         "/etc/wsbridge/wsbridge.yaml"
     }
-    own = ("/usr/share/licenses/", "/usr/share/doc/wsbridge/copyright", "/usr/share/doc/wsbridge/changelog", "/etc/ufw/")
+    own = ("/usr/share/licenses/", "/usr/share/lintian/", "/usr/share/doc/wsbridge/copyright", "/usr/share/doc/wsbridge/changelog", "/etc/ufw/")
     here = {f.replace("/lib/systemd/", "/usr/lib/systemd/").replace("reference.yaml.gz", "reference.yaml") for f in here}
     here = {f.replace("/zsh/vendor-completions/", "/zsh/site-functions/") for f in here}
     assert {f for f in here if not f.startswith(own)} == {f for f in there if not f.startswith(own)}
