@@ -22,6 +22,9 @@ $(call unit_binary,$(1)): $(1) $(call unit_archives,$(1)) $(OUT)/flags
 endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 
+# What a test replaces at link time.
+$(OUT)/tests/relay_memory: LDFLAGS += -Wl,--wrap=malloc -Wl,--wrap=calloc
+
 .PHONY: unit
 unit: $(foreach t,$(UNIT_CHOSEN),$(call unit_binary,$(t)))
 	@set -e; for t in $^; do CMOCKA_MESSAGE_OUTPUT=stdout TSAN_OPTIONS=suppressions=tests/lint/tsan.txt $$t > $$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; \
