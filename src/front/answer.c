@@ -49,6 +49,7 @@ static void start_answer(struct front_conn *c, const struct http_response *r, st
 {
     c->state = CONN_ANSWER;
     c->x.owner = NULL;
+    timer_cancel(&c->timer); /* that of the request */
     c->progress_at = loop_now(c->env->loop);
     c->body_sent = 0;
     if (!write_head(c, r)) {
@@ -181,7 +182,7 @@ enum io conn_answer_step(struct front_conn *c)
         (size_t)1 << 20; /* then the other connections have their turn: a fast client must not keep the loop */
 
     for (;;) {
-        struct iovec v = {c->out.p + c->out.head, c->out.tail - c->out.head};
+        struct iovec v = {.iov_len = c->out.tail - c->out.head};
         size_t put = 0;
         enum io io;
 
@@ -198,6 +199,7 @@ enum io conn_answer_step(struct front_conn *c)
             }
             continue;
         }
+        v.iov_base = c->out.p + c->out.head;
         io = stream_write(c->stream, &v, 1, &put);
         if (io != IO_OK)
             return io == IO_EOF ? IO_FAIL : io;

@@ -109,10 +109,18 @@ bool conn_take_input(struct front_conn *c)
     struct conn_buf *b = &c->in;
 
     if (!b->p) {
-        b->p = pool_take(c->env->pool, c->parser.max + 1024, &b->cap);
+        b->p = pool_take(c->env->pool, MIN_OF(c->parser.max + 1024, POOL_MAX), &b->cap);
         b->head = b->tail = 0;
     }
     return b->p != NULL;
+}
+
+/* While a handler has the request, its views point into the input, which may not move then. */
+static bool in_is_full(const struct front_conn *c)
+{
+    const struct conn_buf *b = &c->in;
+
+    return b->p && b->tail == b->cap && (b->head == 0 || c->state == CONN_HANDLING);
 }
 
 /* Makes room behind the input and reads once. */
@@ -124,9 +132,9 @@ static enum io conn_fill(struct front_conn *c)
 
     if (!conn_take_input(c))
         return IO_FAIL;
+    if (in_is_full(c))
+        return IO_AGAIN; /* HANDLING holds early frames; a head as long as this was refused before */
     if (b->tail == b->cap) {
-        if (b->head == 0)
-            return IO_AGAIN; /* full: HANDLING holds early frames; a head as long as this was refused before */
         memmove(b->p, b->p + b->head, b->tail - b->head);
         b->tail -= b->head;
         b->head = 0;
@@ -259,7 +267,8 @@ static bool step_request(struct front_conn *c)
     enum io io;
 
     for (;;) {
-        if (b->tail > b->head) {
+        bool first = b->tail == b->head;
+        if (!first) {
             switch (http_head_parse(&c->parser, (char *)b->p + b->head, b->tail - b->head, &c->head, &used, &bad)) {
             case HTTP_PARSE_DONE:
                 conn_dispatch(c, used);
@@ -273,8 +282,9 @@ static bool step_request(struct front_conn *c)
         }
         io = conn_fill(c);
         if (io == IO_OK) {
-            /* The clock of a head starts with its first byte and is not set anew by later ones. */
-            if (!timer_is_set(&c->timer))
+            /* The clock of the first head starts with the connection, that of a later one with its first byte; other
+             * bytes do not set it anew. */
+            if (first && c->served)
                 timer_set(&c->timer, c->listener->timeouts.handshake);
             continue;
         }
@@ -307,6 +317,7 @@ static void next_request(struct front_conn *c)
 {
     c->in.head += c->used;
     c->used = 0;
+    c->served = true;
     http_parser_init(&c->parser, c->listener->limits.request_header);
     c->state = CONN_REQUEST;
     timer_set(&c->timer, c->listener->timeouts.handshake); /* as patient as for a first head */
@@ -358,14 +369,12 @@ static void step_linger(struct front_conn *c)
 
 static void conn_interest(struct front_conn *c)
 {
-    bool full = c->in.p && c->in.head == 0 && c->in.tail == c->in.cap;
-
     if (c->state == CONN_GONE || c->state < CONN_TLS)
         return;
     if (c->state == CONN_ANSWER)
         stream_want(c->stream, STREAM_WRITE); /* pipelined requests wait in the kernel */
     else
-        stream_want(c->stream, full ? 0 : STREAM_READ);
+        stream_want(c->stream, in_is_full(c) ? 0 : STREAM_READ);
 }
 
 void conn_run(struct front_conn *c)
@@ -465,10 +474,12 @@ void front_drain(struct worker_env *env)
     for (struct list *l = env->conns.next; l != &env->conns; l = next) {
         struct front_conn *c = container_of(l, struct front_conn, link);
         next = l->next;
-        if (c->state <= CONN_REQUEST && c->state != CONN_TLS && c->in.tail == c->in.head)
-            conn_end(c, STREAM_END_CLEAN);
-        else
+        if (c->state > CONN_REQUEST || c->in.tail > c->in.head)
             c->keep_alive = false;
+        else if (c->served)
+            conn_end(c, STREAM_END_CLEAN);
+        else /* accepted a moment ago, its request may be here but not read: closing would reset it */
+            timer_set(&c->timer, c->listener->timeouts.close);
     }
 }
 

@@ -54,7 +54,7 @@ struct front_conn {
     bool running;
     bool run_again;
     bool keep_alive; /* after the present answer */
-    bool served;     /* at least one request was answered on this connection */
+    bool served;     /* at least one request was answered, and another may come */
     bool over_limit; /* accepted above limits.connections: will be told so */
     bool head_only;  /* HEAD: the body's length is sent, not the body */
     bool counted;    /* in env->connections by us; a session takes that over */
