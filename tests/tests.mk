@@ -23,7 +23,7 @@ endef
 $(foreach t,$(UNIT_SOURCES),$(eval $(call unit_rule,$(t))))
 
 # What a test replaces at link time.
-$(OUT)/tests/relay_memory: LDFLAGS += -Wl,--wrap=malloc -Wl,--wrap=calloc
+$(OUT)/tests/front_memory $(OUT)/tests/relay_memory: LDFLAGS += -Wl,--wrap=malloc -Wl,--wrap=calloc
 
 .PHONY: unit
 unit: $(foreach t,$(UNIT_CHOSEN),$(call unit_binary,$(t)))
