@@ -323,9 +323,20 @@ static void next_request(struct front_conn *c)
     timer_set(&c->timer, c->listener->timeouts.handshake); /* as patient as for a first head */
 }
 
+/* The answer, and the FIN behind a last one: a layer (TLS) may have taken bytes that the kernel has not, and says so to
+ * shut_write alone. */
+static enum io answer_out(struct front_conn *c, bool last)
+{
+    enum io io = conn_answer_step(c);
+
+    return io == IO_OK && last ? stream_shut_write(c->stream) : io;
+}
+
 static bool step_answer(struct front_conn *c)
 {
-    switch (conn_answer_step(c)) {
+    bool last = !c->keep_alive || c->env->draining;
+
+    switch (answer_out(c, last)) {
     case IO_AGAIN:
         if (!timer_is_set(&c->timer))
             timer_set(&c->timer, c->listener->timeouts.write_stall);
@@ -340,13 +351,9 @@ static bool step_answer(struct front_conn *c)
     conn_record(c, NULL);
     timer_cancel(&c->timer);
     buf_drop(c, &c->out);
-    if (c->keep_alive && !c->env->draining) {
+    if (!last) {
         next_request(c);
         return true;
-    }
-    if (stream_shut_write(c->stream) == IO_FAIL) {
-        conn_end(c, STREAM_END_ABORT);
-        return false;
     }
     c->state = CONN_LINGER;
     c->body_sent = 0; /* counts what is thrown away from here on */

@@ -188,23 +188,6 @@ static bool front_deaf(struct session *s)
     return true;
 }
 
-/* Our Close is out. Whether the peer's is here decides what is left to do. */
-static void close_left(struct session *s)
-{
-    s->close_at = loop_now(s->env->loop);
-    if (s->front_state != FRONT_CLOSED)
-        return;
-    /* The peer said all it had to say, and nothing came behind its Close: the connection ends here and now. */
-    if (!s->input_bad) {
-        session_front_done(s, STREAM_END_CLEAN);
-        return;
-    }
-    if (stream_shut_write(s->front) == IO_FAIL)
-        session_front_done(s, STREAM_END_ABORT);
-    else
-        s->front_state = FRONT_LINGER;
-}
-
 bool down_out(struct session *s)
 {
     struct lane *l = &s->down;
@@ -214,6 +197,8 @@ bool down_out(struct session *s)
 
     if (s->front_state >= FRONT_LINGER || s->front_mute)
         return false;
+    if (s->close_sent)
+        return session_front_farewell(s);
     if (!lane_empty(l) && !control_begun(s)) { /* the echo may fill its lane while a pong is half out */
         struct iovec v = {l->buf + l->head, l->tail - l->head};
         io = stream_write(s->front, &v, 1, &put);
@@ -243,7 +228,9 @@ bool down_out(struct session *s)
     io = control_out(s, &moved);
     if (io == IO_FAIL || io == IO_EOF)
         return front_deaf(s);
-    if (s->close_sent)
-        close_left(s);
+    if (s->close_sent) {
+        s->close_at = loop_now(s->env->loop);
+        (void)session_front_farewell(s);
+    }
     return moved;
 }

@@ -147,6 +147,7 @@ struct session {
 void session_set_end(struct session *s, enum end_by by, uint16_t code, const char *why); /* the first one counts */
 const char *session_why(struct session *s, const struct stream *from); /* why a stream failed; lives with the session */
 void session_end(struct session *s);                                   /* teardown, in one fixed order */
+bool session_front_farewell(struct session *s); /* our Close is out; true when that ended something */
 void session_front_done(struct session *s, enum stream_end how);
 void session_back_done(struct session *s, enum stream_end how);
 

@@ -169,7 +169,7 @@ static void set_interest(struct session *s)
 
     if (s->front_state == FRONT_LINGER || s->input_bad || (s->front_state <= FRONT_CLOSING && up_has_room(s)))
         front |= STREAM_READ;
-    if (s->front_state <= FRONT_CLOSED && down_waits(s))
+    if ((s->front_state <= FRONT_CLOSED && down_waits(s)) || (s->front_state == FRONT_CLOSED && s->close_sent))
         front |= STREAM_WRITE;
     if (s->back_state == BACK_OPEN && !s->close_queued && !s->front_mute && !down_waits(s))
         back |= STREAM_READ;

@@ -377,8 +377,10 @@ void session_client_closed(struct session *s, uint16_t code)
     queue_close(s, code);
     s->front_state = FRONT_CLOSED;
     up_ends(s);
-    if (s->close_sent || s->front_mute)
+    if (s->front_mute)
         session_front_done(s, STREAM_END_CLEAN);
+    else if (s->close_sent)
+        (void)session_front_farewell(s);
 }
 
 void session_client_eof(struct session *s)
@@ -417,17 +419,40 @@ void session_bad_input(struct session *s, uint16_t code, const char *why)
     queue_close(s, code);
     s->front_state = FRONT_CLOSED;
     up_ends(s);
-    if (s->front_mute) {
+    if (s->front_mute)
         session_front_done(s, STREAM_END_ABORT);
-    } else if (s->close_sent) {
-        s->front_state = FRONT_LINGER;
-        if (stream_shut_write(s->front) == IO_FAIL)
-            session_front_done(s, STREAM_END_ABORT);
-    }
+    else if (s->close_sent)
+        (void)session_front_farewell(s);
 }
 
 /* --- the end -------------------------------------------------------------------------------------------------------
  */
+
+/* Our Close is out, and the input is over as well: the connection ends here and now, but for two things. A layer that
+ * has taken bytes which the kernel does not have yet (TLS) is waited for; and behind bad input more may come, which is
+ * read after our FIN, because closing on it would reset our Close away. */
+bool session_front_farewell(struct session *s)
+{
+    if (s->front_state != FRONT_CLOSED)
+        return false;
+    if (!s->input_bad && !(s->front->blocked & STREAM_WRITE)) {
+        session_front_done(s, STREAM_END_CLEAN);
+        return true;
+    }
+    switch (stream_shut_write(s->front)) {
+    case IO_AGAIN:
+        return false;
+    case IO_OK:
+        if (s->input_bad)
+            s->front_state = FRONT_LINGER;
+        else
+            session_front_done(s, STREAM_END_CLEAN);
+        return true;
+    default:
+        session_front_done(s, STREAM_END_ABORT);
+        return true;
+    }
+}
 
 void session_front_done(struct session *s, enum stream_end how)
 {

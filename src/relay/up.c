@@ -177,7 +177,8 @@ static bool up_finish(struct session *s)
 {
     if (s->back_state != BACK_FLUSH || s->back_shut)
         return false;
-    if (s->back_mute || s->back_eof) { /* nobody listens, or nothing more comes: closing says FIN, and loses nothing */
+    /* Nobody listens, or nothing more comes: closing says FIN, and loses nothing but what a layer still holds. */
+    if (s->back_mute || (s->back_eof && !(s->back->blocked & STREAM_WRITE))) {
         session_back_done(s, STREAM_END_CLEAN);
         return true;
     }
@@ -188,6 +189,8 @@ static bool up_finish(struct session *s)
         s->back_shut = true;
         s->back_state = BACK_LINGER;
         s->active_at = s->back_at = loop_now(s->env->loop);
+        if (s->back_eof)
+            session_back_done(s, STREAM_END_CLEAN);
         return true;
     default:
         session_back_done(s, STREAM_END_CLEAN);

@@ -35,7 +35,16 @@
 #define BACKEND_MAX ((size_t)320 << 10) /* it takes some 64 KiB until bulk goes through a pipe */
 #define TURNS_MAX 50000
 
-enum { DUE_IDLE = 1, DUE_PING = 2, DUE_PONG = 4, DUE_STALL = 8, DUE_LIFETIME = 16, DUE_CLOSE = 32, SPLICE = 64 };
+enum {
+    DUE_IDLE = 1,
+    DUE_PING = 2,
+    DUE_PONG = 4,
+    DUE_STALL = 8,
+    DUE_LIFETIME = 16,
+    DUE_CLOSE = 32,
+    SPLICE = 64,
+    SEALS = 128
+};
 
 struct input {
     const uint8_t *p;
@@ -491,6 +500,8 @@ static void check(struct world *w)
     CHECK(w->front.out.n < 4 || memcmp(w->front.out.p, "101\n", 4) == 0);
     hear(&got, WS_CLIENT, UINT64_MAX, w->front.out.p + 4, w->front.out.n < 4 ? 0 : w->front.out.n - 4);
     CHECK(!got.error);
+    CHECK(w->cut || w->back.lost == 0); /* a client that left without a Close has given up what was for it */
+    CHECK(w->cut || !client.close || w->front.lost == 0);
     CHECK(answered(&client.pings, &got.pings));
     if (w->service.to.kind == TARGET_ECHO) {
         check_echo(w, &client, &got);
@@ -618,6 +629,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (due & SPLICE) {
         mem_stream_splices(&w->front);
         mem_stream_splices(&w->back);
+    } else {
+        w->front.seals = w->back.seals = due & SEALS;
     }
     if (options & 64) {
         early = MIN_OF(early, in.n);

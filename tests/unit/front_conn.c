@@ -344,6 +344,36 @@ static void body_to_a_slow_reader_costs_one_buffer(void **state)
     front_close(r);
 }
 
+/* As with TLS, which has taken the last record but could not send it: that is part of the answer. */
+static void last_record_is_waited_for(void **state)
+{
+    for (int comes = 0; comes < 2; comes++) {
+        struct front_rig *r = front_new();
+        struct mem_stream *m = front_connect(r);
+
+        r->listener.timeouts.write_stall = 2 * SHORT;
+        r->listener.timeouts.close = SHORT / 2;
+        m->seals = true;
+        mem_stream_stall(m, true);
+        front_say(r, m, "GET /reply HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        bench_run(&r->b, SHORT);
+        assert_false(m->freed);
+        assert_int_equal(front_logged(r, " access request "), 0);
+        if (comes) {
+            mem_stream_stall(m, false);
+            front_settle(r);
+            assert_true(m->shut);
+            assert_non_null(strstr(front_heard(r, m), "hello\n"));
+            assert_int_equal(front_logged(r, "reason="), 0);
+        }
+        WAIT_FOR(&r->b, m->freed);
+        assert_int_equal(m->end, comes ? STREAM_END_CLEAN : STREAM_END_ABORT);
+        assert_int_equal(m->lost, 0);
+        assert_int_equal(front_logged(r, " access request "), 1);
+        front_close(r);
+    }
+}
+
 static void client_that_does_not_read(void **state)
 {
     struct front_rig *r = front_new();
@@ -694,6 +724,7 @@ int main(void)
         cmocka_unit_test(bodies_of_any_length),
         cmocka_unit_test(large_body_leaves_turns_to_others),
         cmocka_unit_test(body_to_a_slow_reader_costs_one_buffer),
+        cmocka_unit_test(last_record_is_waited_for),
         cmocka_unit_test(client_that_does_not_read),
         cmocka_unit_test(body_whose_source_fails),
         cmocka_unit_test(client_leaves_in_the_middle_of_a_body),

@@ -70,6 +70,9 @@ struct mem_stream {
     bool hints;          /* s.blocked is kept, as a socket does */
     enum stream_end end; /* how it was freed */
     struct mem_bytes out;
+    bool seals; /* while it is stalled one write is taken and sent on later, as TLS does with a record */
+    struct mem_bytes sealed;
+    size_t lost; /* sealed bytes that a clean end destroyed */
     unsigned reads_called, writes_called, readies;
     const char *own_why; /* what a failure is called, instead of "as scripted" */
     void *arg;           /* the test's */
@@ -119,7 +122,7 @@ static inline void mem_stream_turn(struct loop_task *t)
     if (m->started && !(m->wanted & mem_stream_possible(m)))
         return;
     m->readies++;
-    m->s.blocked = 0;
+    m->s.blocked = m->sealed.n ? STREAM_WRITE : 0;
     m->s.owner->ready(m->s.owner, &m->s);
     if (!m->freed && m->started)
         mem_stream_arm(m);
@@ -199,6 +202,10 @@ static inline enum io mem_stream_room(struct mem_stream *m, size_t all, size_t *
     m->writes_called++;
     if (m->write_err)
         return mem_stream_fail(m, m->write_err);
+    if (m->stalled && m->seals && m->sealed.n == 0) {
+        *take = all;
+        return IO_OK;
+    }
     if (m->stalled)
         return IO_AGAIN;
     struct mem_step step = mem_stream_step(m, &m->writes, STREAM_WRITE);
@@ -218,6 +225,7 @@ static inline enum io mem_stream_write_now(struct stream *s, const struct iovec 
 {
     struct mem_stream *m = mem_stream_of(s);
     size_t all = 0, take = 0, done = 0;
+    bool seals = m->stalled;
     for (int i = 0; i < n; i++)
         all += v[i].iov_len;
     enum io io = mem_stream_room(m, all, &take);
@@ -225,9 +233,11 @@ static inline enum io mem_stream_write_now(struct stream *s, const struct iovec 
         return io;
     for (int i = 0; done < take; i++) {
         size_t k = MIN_OF(v[i].iov_len, take - done);
-        mem_bytes_put(&m->out, v[i].iov_base, k);
+        mem_bytes_put(seals ? &m->sealed : &m->out, v[i].iov_base, k);
         done += k;
     }
+    if (seals)
+        s->blocked |= STREAM_WRITE;
     *put = done;
     return IO_OK;
 }
@@ -244,6 +254,8 @@ static inline enum io mem_stream_shut(struct stream *s)
 {
     struct mem_stream *m = mem_stream_of(s);
     assert(m->started);
+    if (m->sealed.n)
+        return IO_AGAIN;
     if (m->shut_again > 0) {
         m->shut_again--;
         return IO_AGAIN;
@@ -269,6 +281,7 @@ static inline void mem_stream_free(struct stream *s, enum stream_end how)
     struct mem_stream *m = mem_stream_of(s);
     m->freed = true;
     m->end = how;
+    m->lost = how == STREAM_END_CLEAN ? m->sealed.n : 0;
     loop_task_cancel(&m->turn);
 }
 
@@ -295,6 +308,7 @@ static inline enum io mem_stream_splice_out(struct stream *s, int pipe_fd, size_
 {
     struct mem_stream *m = mem_stream_of(s);
     size_t take = 0;
+    assert(!m->seals);
     enum io io = mem_stream_room(m, n, &take);
     if (m->hints && io != IO_OK)
         s->blocked |= STREAM_WRITE;
@@ -359,6 +373,7 @@ static inline void mem_stream_fini(struct mem_stream *m)
     loop_task_cancel(&m->turn);
     free(m->in.p);
     free(m->out.p);
+    free(m->sealed.p);
 }
 
 /* The peer sends. */
@@ -380,6 +395,10 @@ static inline void mem_stream_finish(struct mem_stream *m, int err)
 static inline void mem_stream_stall(struct mem_stream *m, bool on)
 {
     m->stalled = on;
+    if (!on && m->sealed.n) {
+        mem_bytes_put(&m->out, m->sealed.p, m->sealed.n);
+        m->sealed.n = 0;
+    }
     mem_stream_arm(m);
 }
 

@@ -138,6 +138,55 @@ static void backend_reset_is_told_after_its_stream_is_gone(void **state)
     rig_close(r);
 }
 
+/* A layer may have taken the last bytes without the kernel having them (a record of TLS): they are waited for. */
+static void last_bytes_held_by_a_layer(void **state)
+{
+    for (int how = 0; how < 4; how++) {
+        struct rig *r = rig_open_new();
+
+        r->front.seals = r->back.seals = true;
+        switch (how) {
+        case 0: /* the echo of the client's Close */
+            mem_stream_stall(&r->front, true);
+            rig_send_close(r, 1000);
+            break;
+        case 1: /* our own Close, and the client's crosses it */
+            mem_stream_stall(&r->front, true);
+            session_drain_all(&r->env, "bye");
+            rig_settle(r);
+            rig_send_close(r, 1000);
+            break;
+        case 2: /* the client's last words to a backend that ended before */
+            mem_stream_finish(&r->back, 0);
+            rig_settle(r);
+            mem_stream_stall(&r->back, true);
+            rig_say(r, "last");
+            rig_send_close(r, 1000);
+            break;
+        case 3: /* an error's Close */
+            mem_stream_stall(&r->front, true);
+            mem_stream_feed(&r->front, "\x82\x01x", 3);
+            break;
+        }
+        rig_settle(r);
+        assert_false(how == 2 ? r->back.freed : r->front.freed);
+        mem_stream_stall(&r->front, false);
+        mem_stream_stall(&r->back, false);
+        rig_settle(r);
+        assert_non_null(strstr(rig_story(r), " CLOSE(1"));
+        if (how == 2)
+            assert_wrote(&r->back, "last");
+        if (how == 3) {
+            assert_true(r->front.shut);
+            mem_stream_finish(&r->front, 0);
+        }
+        mem_stream_finish(&r->back, 0);
+        rig_settle(r);
+        assert_int_equal(r->front.lost + r->back.lost, 0);
+        rig_close(r);
+    }
+}
+
 /* --- the client ends -----------------------------------------------------------------------------------------------
  */
 
@@ -575,6 +624,7 @@ int main(void)
         cmocka_unit_test(backend_eof_does_not_drop_what_waits_for_it),
         cmocka_unit_test(backend_reset_is_an_internal_error),
         cmocka_unit_test(backend_reset_is_told_after_its_stream_is_gone),
+        cmocka_unit_test(last_bytes_held_by_a_layer),
         cmocka_unit_test(client_close_flushes_then_half_closes),
         cmocka_unit_test(client_close_without_a_code),
         cmocka_unit_test(client_close_is_echoed_at_a_frame_boundary),
