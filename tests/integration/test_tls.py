@@ -12,9 +12,9 @@ import subprocess
 import time
 
 import pytest
-from harness import free_port, program, scale, wait_for
-from tlsparts import Authority, client_context, https, needs, openssl, secure, wss
-from wsclient import Eof, WebSocket, Wire, dial
+from harness import free_port, program
+from tlsparts import Authority, client_context, needs, secure, wss
+from wsclient import Eof, dial
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@
 
 import os
 import ssl
-import subprocess
 import time
 
 import pytest
