@@ -38,7 +38,7 @@ schema: $(SCHEMA)
 # --- make install: by hand, and what both kinds of package are made of ------------------------------------------------
 
 PUT  = install -D -p -m 0644
-UNIT = install -d $(DESTDIR)$(UNITDIR) && sed 's,/usr/bin/,$(PREFIX)/bin/,' packaging/systemd/$(1) > $(DESTDIR)$(UNITDIR)/$(1) && \
+UNIT = install -d $(DESTDIR)$(UNITDIR) && sed 's,/usr/bin/,$(PREFIX)/bin/,; s,/etc/wsbridge/,$(SYSCONFDIR)/wsbridge/,' packaging/systemd/$(1) > $(DESTDIR)$(UNITDIR)/$(1) && \
        chmod 0644 $(DESTDIR)$(UNITDIR)/$(1)
 
 .PHONY: install
@@ -60,6 +60,8 @@ install: all man schema
 	for f in config/examples/*.yaml; do $(PUT) $$f $(DESTDIR)$(DOCDIR)/examples/$${f##*/} || exit 1; done
 	[ -e $(DESTDIR)$(SYSCONFDIR)/wsbridge/wsbridge.yaml ] || \
 	  install -D -p -m 0640 config/wsbridge.yaml $(DESTDIR)$(SYSCONFDIR)/wsbridge/wsbridge.yaml
+	@[ -n "$(DESTDIR)" ] || echo "For the service: systemd-sysusers && chgrp wsbridge $(SYSCONFDIR)/wsbridge/wsbridge.yaml &&" \
+	  "systemctl daemon-reload && systemctl enable --now wsbridge"
 ZSH_DIR ?= site-functions
 
 # --- packages ---------------------------------------------------------------------------------------------------------
