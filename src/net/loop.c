@@ -212,8 +212,13 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 void timer_init(struct timer *t, struct loop *l, void (*fire)(struct timer *t))
 {
     ev_timer_init(&t->w, on_timer, 0., 0.);
-    t->loop = l;
+    t->w.data = l;
     t->fire = fire;
+}
+
+static struct ev_loop *timer_ev(const struct timer *t)
+{
+    return ((struct loop *)t->w.data)->ev;
 }
 
 void timer_set(struct timer *t, double seconds)
@@ -226,17 +231,12 @@ void timer_set(struct timer *t, double seconds)
     /* ev_timer_again moves a running timer within the heap in place; stop and start would take it out and put it in
      * again. It takes its time from `repeat`, where zero would mean "stop". */
     t->w.repeat = MAX_OF(seconds, 1e-6);
-    ev_timer_again(t->loop->ev, &t->w);
+    ev_timer_again(timer_ev(t), &t->w);
 }
 
 void timer_cancel(struct timer *t)
 {
-    ev_timer_stop(t->loop->ev, &t->w);
-}
-
-bool timer_is_set(const struct timer *t)
-{
-    return ev_is_active(&t->w);
+    ev_timer_stop(timer_ev(t), &t->w);
 }
 
 /* --- descriptors ---------------------------------------------------------------------------------------------------

@@ -51,14 +51,22 @@ static inline void loop_task_cancel(struct loop_task *t)
 /* A one-shot timer. The struct is embedded; fire may set it again. Setting one costs a heap operation, so what moves
  * its deadline with every message keeps a timestamp and sets the timer again only when it fires. */
 struct timer {
-    ev_timer w;
-    struct loop *loop;
+    ev_timer w; /* its `data` is the loop: every session has one of these */
     void (*fire)(struct timer *t);
 };
 void timer_init(struct timer *t, struct loop *l, void (*fire)(struct timer *t));
 void timer_set(struct timer *t, double seconds); /* from now; replaces what was set; INFINITY cancels */
 void timer_cancel(struct timer *t);
-bool timer_is_set(const struct timer *t);
+static inline bool timer_is_set(const struct timer *t)
+{
+    return ev_is_active(&t->w);
+}
+
+/* While it is set: when it fires, in loop time. */
+static inline double timer_at(const struct timer *t)
+{
+    return t->w.at;
+}
 
 /* A descriptor's readiness, for what is not a stream (listeners, signal pipes). Level-triggered: ready comes again on
  * every turn while the descriptor is ready and wanted. want 0 before the descriptor is closed. */

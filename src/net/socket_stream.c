@@ -26,10 +26,9 @@ enum phase { PHASE_OPEN, PHASE_CONNECTING, PHASE_REFUSED };
 struct socket_stream {
     struct stream s;
     union {
-        ev_io w;               /* until free */
+        ev_io w;               /* until free; its `data` is the loop */
         struct loop_task reap; /* from then on */
     } u;
-    struct loop *loop;
     uint8_t phase;       /* enum phase */
     uint8_t wanted;      /* STREAM_READ | STREAM_WRITE */
     bool read_done : 1;  /* EOF, or failed with read_err */
@@ -41,7 +40,7 @@ struct socket_stream {
     uint16_t write_err;
 };
 
-_Static_assert(sizeof(struct socket_stream) <= 96, "an idle session has two of these");
+_Static_assert(sizeof(struct socket_stream) <= 88, "an idle session has two of these");
 
 static const struct stream_ops tcp_ops;
 static const struct stream_ops unix_ops;
@@ -72,7 +71,7 @@ static enum io fail(struct socket_stream *k, int err)
  * event that this turn has not delivered yet; it is put back, or it would cost the owner a turn. */
 static void watch(struct socket_stream *k, unsigned dirs)
 {
-    struct ev_loop *ev = loop_ev(k->loop);
+    struct ev_loop *ev = loop_ev(k->u.w.data);
     unsigned pending = (unsigned)ev_clear_pending(ev, &k->u.w) & dirs;
 
     ev_io_stop(ev, &k->u.w);
@@ -387,10 +386,10 @@ struct stream *socket_stream_new_as(struct loop *l, int fd, int family, struct s
     }
     k->s.ops = family == AF_UNIX ? &unix_ops : &tcp_ops;
     k->s.owner = owner;
-    k->loop = l;
     k->phase = PHASE_OPEN;
     may(k, STREAM_READ, false); /* until the loop says so: most have nothing yet, and asking is a system call */
     ev_io_init(&k->u.w, on_event, fd, 0);
+    k->u.w.data = l;
     return &k->s;
 }
 
@@ -412,11 +411,13 @@ static void on_reap(struct loop_task *t)
  * or an owner that still compares pointers. Without ops, a late use fails at once. */
 static void retire(struct socket_stream *k)
 {
-    ev_io_stop(loop_ev(k->loop), &k->u.w); /* drops a pending event, too: no ready from here on */
+    struct loop *l = k->u.w.data;
+
+    ev_io_stop(loop_ev(l), &k->u.w); /* drops a pending event, too: no ready from here on */
     k->s.ops = NULL;
     k->s.owner = NULL;
     loop_task_init(&k->u.reap, on_reap);
-    loop_reap(k->loop, &k->u.reap);
+    loop_reap(l, &k->u.reap);
 }
 
 static void socket_free(struct stream *s, enum stream_end how)

@@ -29,7 +29,7 @@ struct bench {
 
 static inline void bench_tick(struct timer *t)
 {
-    loop_stop(t->loop);
+    loop_stop(t->w.data);
 }
 
 static inline void bench_init(struct bench *b)

@@ -207,7 +207,7 @@ static void on_fire(struct timer *t)
         timer_set(t, c->again);
         c->again = 0;
     } else if (c->stop) {
-        loop_stop(t->loop);
+        loop_stop(t->w.data);
     }
 }
 
