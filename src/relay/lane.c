@@ -9,6 +9,8 @@
 
 #define SMALL_READS_BEFORE_SHRINKING 16
 
+_Static_assert(POOL_MAX < 1 << 24, "cap has 24 bits");
+
 static uint32_t largest(const struct session *s)
 {
     uint64_t max = MIN_OF(s->route->limits.buffer, (uint64_t)POOL_MAX);
@@ -24,7 +26,7 @@ bool lane_take(struct session *s, struct lane *l, size_t want)
     l->buf = pool_take(s->env->pool, MIN_OF(want, (size_t)largest(s)), &cap);
     if (!l->buf)
         return false;
-    l->cap = (uint32_t)cap;
+    l->cap = (uint32_t)cap & 0xffffff;
     l->head = l->mark = l->raw = l->tail = 0;
     return true;
 }

@@ -43,7 +43,7 @@ void record_session(const struct session *s)
 {
     char peer[ADDR_TEXT_MAX];
     char back[ADDR_TEXT_MAX];
-    const char *sub = s->text + s->path_len + 1;
+    const char *sub = after(s->text);
     const char *tls = s->has_tls ? after(sub) : "";
     const char *cipher = s->has_tls ? after(tls) : "";
     const char *client = s->has_tls ? after(cipher) : "";

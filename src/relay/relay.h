@@ -51,13 +51,13 @@ enum end_by { END_BY_NOBODY, END_BY_CLIENT, END_BY_BACKEND, END_BY_US };
  * Going down, mark, raw and tail are the same. */
 struct lane {
     uint8_t *buf; /* pooled; NULL while nothing waits */
-    uint32_t cap;
     uint32_t head;
     uint32_t mark;
     uint32_t raw;
     uint32_t tail;
     uint32_t read_size; /* what the next read asks for: follows the flow */
-    uint8_t small_reads;
+    uint32_t cap : 24;
+    uint32_t small_reads : 8;
 };
 
 struct control_frame {
@@ -81,6 +81,7 @@ struct opening {
     struct ws_handshake handshake;
 };
 
+/* An idle session is this and two streams, so its size counts (see the assertion in session.c). */
 struct session {
     /* touched by every message */
     struct stream *front;
@@ -90,28 +91,36 @@ struct session {
     uint8_t state;       /* enum session_state */
     uint8_t front_state; /* enum front_state */
     uint8_t back_state;  /* enum back_state */
-    bool running;
-    bool again;
-    bool close_queued;
-    bool close_sent;
-    bool ping_waiting; /* for a pong, or for any other sign of life */
-    bool front_mute;   /* a write to the client failed: read what it still said, write no more */
-    bool back_mute;    /* the same for the backend */
-    bool back_eof;     /* the backend's bytes are all here */
-    bool back_shut;    /* FIN was said to the backend */
-    bool bulk;         /* the backend sends in bulk: its bytes go down through a pipe */
-    bool input_bad;    /* protocol error: input is discarded unseen */
-    uint8_t builtin;   /* enum target_kind when it is TARGET_ECHO or TARGET_DISCARD, else 0 */
-    uint8_t timer_for; /* which waits the timer was computed for, see run.c */
+    uint8_t builtin;     /* enum target_kind when it is TARGET_ECHO or TARGET_DISCARD, else 0 */
+    uint8_t timer_for;   /* which waits the timer was computed for, see run.c */
+    uint8_t end_by;      /* enum end_by */
+    bool running : 1;
+    bool again : 1;
+    bool close_queued : 1;
+    bool close_sent : 1;
+    bool ping_waiting : 1; /* for a pong, or for any other sign of life */
+    bool front_mute : 1;   /* a write to the client failed: read what it still said, write no more */
+    bool back_mute : 1;    /* the same for the backend */
+    bool back_eof : 1;     /* the backend's bytes are all here */
+    bool back_shut : 1;    /* FIN was said to the backend */
+    bool bulk : 1;         /* the backend sends in bulk: its bytes go down through a pipe */
+    bool input_bad : 1;    /* protocol error: input is discarded unseen */
+    bool has_tls : 1;      /* toward the client */
+    bool end_why_ours : 1; /* end_why is a copy of a stream's reason */
     struct lane up;
     struct lane down;
-    struct control *control;
+    union {
+        struct opening *opening; /* SESSION_OPENING */
+        struct control *control; /* later */
+    };
     struct pipe_pair *pipe; /* borrowed while bytes are inside: they follow what is in `down` */
     uint32_t in_pipe;
-    double active_at; /* loop time of the last data either way */
-    double heard_at;  /* of the last byte from the client */
-    double front_at;  /* of the last progress of what waits for the client */
-    double back_at;   /* of the last progress of what waits for the backend; after its FIN, of its last byte */
+    uint16_t end_code;   /* close code for the record */
+    uint16_t close_code; /* what our Close says */
+    double active_at;    /* loop time of the last data either way */
+    double heard_at;     /* of the last byte from the client */
+    double front_at;     /* of the last progress of what waits for the client */
+    double back_at;      /* of the last progress of what waits for the backend; after its FIN, of its last byte */
     uint64_t bytes_up;
     uint64_t bytes_down;
     uint64_t messages_up;
@@ -124,23 +133,15 @@ struct session {
     struct list link; /* env->sessions */
     struct timer timer;
     struct loop_task turn; /* deferral while alive, the reaper at the end */
-    struct opening *opening;
     double started;
     double asked_at; /* loop time of our last ping */
-    double timer_at; /* when the timer is set for */
     double close_at; /* when CLOSING, or the front's linger, began */
     uint64_t id;
-    const char *end_why; /* the first reason given: static, or end_text */
-    char *end_text;      /* a copy of a stream's reason, or NULL */
-    uint16_t end_code;   /* close code for the record */
-    uint16_t close_code; /* what our Close says */
-    uint8_t end_by;      /* enum end_by */
+    const char *end_why; /* the first reason given: static, or end_why_ours */
     struct ip_port peer;
     struct ip_port backend;
     const char *listener_name; /* in the snapshot */
-    uint16_t path_len;
-    bool has_tls;
-    char text[]; /* path and subprotocol; with TLS also its version, cipher and client, all terminated */
+    char text[];               /* path and subprotocol; with TLS also its version, cipher and client, all terminated */
 };
 
 /* --- session.c --- */

@@ -156,8 +156,7 @@ static void set_timer(struct session *s)
         timer_cancel(&s->timer);
         return;
     }
-    if (!timer_is_set(&s->timer) || at < s->timer_at) {
-        s->timer_at = at;
+    if (!timer_is_set(&s->timer) || at < timer_at(&s->timer)) {
         timer_set(&s->timer, fmax(at - now, 0.001));
     }
 }

@@ -13,6 +13,8 @@
 
 #define RECORDED_PATH_MAX ((size_t)1024)
 
+_Static_assert(sizeof(struct session) <= 448, "an idle session is this and two streams");
+
 /* --- refusals ------------------------------------------------------------------------------------------------------
  */
 
@@ -86,7 +88,8 @@ static void session_reap(struct loop_task *t)
 {
     struct session *s = container_of(t, struct session, turn);
 
-    free(s->end_text);
+    if (s->end_why_ours)
+        free((char *)(uintptr_t)s->end_why);
     free(s);
 }
 
@@ -257,7 +260,6 @@ static struct session *session_new(struct worker_env *env, struct http_exchange 
     if (tls_len)
         memcpy(s->text + path + hs->subprotocol.n + 2, tls, tls_len);
     s->has_tls = tls_len > 0;
-    s->path_len = (uint16_t)path;
     s->env = env;
     s->route = route;
     s->snapshot = x->snapshot;
@@ -337,9 +339,12 @@ void session_set_end(struct session *s, enum end_by by, uint16_t code, const cha
 /* A stream's own reason may go with the stream, while a Close and the record still need it. */
 const char *session_why(struct session *s, const struct stream *from)
 {
-    if (from->why && s->end_by == END_BY_NOBODY && !s->end_text)
-        s->end_text = strdup(from->why);
-    return s->end_text ? s->end_text : "connection lost";
+    if (from->why && s->end_by == END_BY_NOBODY && !s->end_why_ours) {
+        char *copy = strdup(from->why);
+        s->end_why = copy;
+        s->end_why_ours = copy;
+    }
+    return s->end_why_ours ? s->end_why : "connection lost";
 }
 
 /* No more from the client: what it said is still flushed, then the backend gets its FIN. */
