@@ -13,18 +13,14 @@
 #define KEEP_MAX 16
 
 struct pipes {
-    struct list idle;
+    struct pipe_pair *idle[KEEP_MAX];
     unsigned n_idle;
     unsigned n_out;
 };
 
 struct pipes *pipes_new(void)
 {
-    struct pipes *p = calloc(1, sizeof *p);
-
-    if (p)
-        list_init(&p->idle);
-    return p;
+    return calloc(1, sizeof(struct pipes));
 }
 
 static void pair_close(struct pipe_pair *pair)
@@ -36,11 +32,8 @@ static void pair_close(struct pipe_pair *pair)
 
 void pipes_free(struct pipes *p)
 {
-    while (!list_empty(&p->idle)) {
-        struct pipe_pair *pair = container_of(p->idle.next, struct pipe_pair, link);
-        list_remove(&pair->link);
-        pair_close(pair);
-    }
+    while (p->n_idle)
+        pair_close(p->idle[--p->n_idle]);
     free(p);
 }
 
@@ -56,7 +49,6 @@ static struct pipe_pair *pair_new(void)
         free(pair);
         return NULL;
     }
-    list_init(&pair->link);
     pair->read_fd = fd[0];
     pair->write_fd = fd[1];
     size = fcntl(fd[1], F_SETPIPE_SZ, (int)PIPE_BYTES);
@@ -72,13 +64,7 @@ struct pipe_pair *pipes_take(struct pipes *p)
 
     if (p->n_out >= OUT_MAX)
         return NULL;
-    if (list_empty(&p->idle)) {
-        pair = pair_new();
-    } else {
-        pair = container_of(p->idle.prev, struct pipe_pair, link);
-        list_remove(&pair->link);
-        p->n_idle--;
-    }
+    pair = p->n_idle ? p->idle[--p->n_idle] : pair_new();
     p->n_out += pair != NULL;
     return pair;
 }
@@ -86,10 +72,8 @@ struct pipe_pair *pipes_take(struct pipes *p)
 void pipes_give(struct pipes *p, struct pipe_pair *pair, bool empty)
 {
     p->n_out--;
-    if (!empty || p->n_idle >= KEEP_MAX) {
+    if (empty && p->n_idle < KEEP_MAX)
+        p->idle[p->n_idle++] = pair;
+    else
         pair_close(pair);
-        return;
-    }
-    list_push_back(&p->idle, &pair->link);
-    p->n_idle++;
 }

@@ -8,14 +8,14 @@
 #ifndef WSBRIDGE_NET_PIPES_H
 #define WSBRIDGE_NET_PIPES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#include "base/list.h"
+#include "base/compiler.h"
 
 #define PIPE_BYTES ((size_t)512 << 10) /* asked for; the kernel may give less */
 
 struct pipe_pair {
-    struct list link;
     int read_fd;
     int write_fd;
     size_t cap; /* bytes; small pieces fill it with fewer */
