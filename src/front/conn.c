@@ -13,6 +13,7 @@
 #include "http/write.h"
 #include "obs/log.h"
 
+#define DRAIN_SECONDS 1.0                  /* for a request that is on its way when we are told to go */
 #define LINGER_BYTES_MAX ((size_t)1 << 20) /* what a refused client may still send before it is cut off */
 
 static void conn_reap(struct loop_task *t)
@@ -486,7 +487,7 @@ void front_drain(struct worker_env *env)
         else if (c->served)
             conn_end(c, STREAM_END_CLEAN);
         else /* accepted a moment ago, its request may be here but not read: closing would reset it */
-            timer_set(&c->timer, c->listener->timeouts.close);
+            timer_set(&c->timer, MIN_OF(c->listener->timeouts.close, DRAIN_SECONDS));
     }
 }
 
