@@ -29,6 +29,7 @@ $(BENCH_DIR)/alloc_count.so: tests/bench/alloc_count.c
 .PHONY: bench bench-quick bench-smoke bench-floor bench-report bench-tools
 bench-tools: $(BENCH_TOOLS)
 bench: $(OUT)/wsbridge $(BENCH_TOOLS)
+	@$(MAKE) --no-print-directory bench-micro
 	@$(BENCH) full
 bench-quick: $(OUT)/wsbridge $(BENCH_TOOLS)
 	@$(BENCH) quick
