@@ -15,6 +15,8 @@
 #include <openssl/crypto.h>
 #include <yaml.h>
 
+#include "tls/common.h"
+
 static const char help_text[] =
     "wsbridge: reach TCP services from the browser, through WebSocket\n"
     "\n"
@@ -31,6 +33,8 @@ static const char help_text[] =
     "      --origin ORIGIN    pages that may connect: same (default), any, or https://host; repeatable\n"
     "      --log LEVEL        error, warn, info or debug\n"
     "  -c, --config FILE      a configuration file, or a directory of *.yaml; repeatable\n"
+    "      --inetd            serve descriptor 0: a listening socket (wait) or one connection (nowait);\n"
+    "                         there is no port then: wsbridge --inetd TARGET\n"
     "  -t, --check            check the configuration and exit: 0 or 78\n"
     "  -T, --print            print the effective configuration as YAML and exit\n"
     "      --reload PID       have the running one with that id read its configuration again\n"
@@ -61,6 +65,8 @@ void cli_print_version(bool build)
     printf("libev %d.%d, libyaml %s, %s\n", ev_version_major(), ev_version_minor(), yaml_get_version_string(),
            OpenSSL_version(OPENSSL_VERSION));
     printf("compiled with %s\n", __VERSION__);
+    printf("TLS in the kernel: %s\n",
+           tls_ktls_possible() ? "possible" : "not possible (the kernel has no tls module loaded)");
 }
 
 /* What is wrong, and about which argument (may be empty). */
@@ -139,7 +145,7 @@ static void make_text(struct cli *c, const struct short_form *sf)
 /* --- parsing ---------------------------------------------------------------------------------------------------------
  */
 
-enum { OPT_INDEX = 256, OPT_ORIGIN, OPT_LOG, OPT_REFERENCE, OPT_SCHEMA, OPT_MDOC, OPT_RELOAD };
+enum { OPT_INDEX = 256, OPT_ORIGIN, OPT_LOG, OPT_REFERENCE, OPT_SCHEMA, OPT_MDOC, OPT_RELOAD, OPT_INETD };
 
 static const struct option long_options[] = {
     {"web", required_argument, NULL, 'w'},
@@ -149,6 +155,7 @@ static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"check", no_argument, NULL, 't'},
     {"print", no_argument, NULL, 'T'},
+    {"inetd", no_argument, NULL, OPT_INETD},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {"print-reference", no_argument, NULL, OPT_REFERENCE},
@@ -211,6 +218,9 @@ static bool take_option(struct cli *c, struct short_form *sf, int opt)
     case 'h':
         c->action = CLI_HELP;
         break;
+    case OPT_INETD:
+        c->source.inetd = true;
+        break;
     case OPT_REFERENCE:
         c->action = CLI_REFERENCE;
         break;
@@ -233,6 +243,28 @@ static bool take_option(struct cli *c, struct short_form *sf, int opt)
 static bool needs_configuration(enum cli_action a)
 {
     return a == CLI_RUN || a == CLI_CHECK || a == CLI_EFFECTIVE;
+}
+
+/* [HOST:]PORT TARGET, or TARGET alone behind --inetd; with --web a target may be missing. */
+static void take_places(struct cli *c, struct short_form *sf, int n, char **argv)
+{
+    const int ports = c->source.inetd ? 0 : 1;
+
+    if (n > ports + 1)
+        wrong(c, "",
+              ports ? "too many arguments: a port and a target are enough"
+                    : "too many arguments: descriptor 0 is the port, and a target is enough");
+    else if (n == 0 && !(sf->web && !ports))
+        wrong(c, "",
+              ports ? "nothing to do: give a port and a target, or -c FILE"
+                    : "the target is missing: wsbridge --inetd TARGET");
+    else if (n == 1 && ports && !sf->web)
+        wrong(c, "", "the target is missing: wsbridge [HOST:]PORT TARGET");
+    if (c->action == CLI_WRONG)
+        return;
+    sf->listen = ports ? argv[0] : "systemd:inetd";
+    sf->target = n == ports + 1 ? argv[ports] : NULL;
+    make_text(c, sf);
 }
 
 void cli_parse(struct cli *c, int argc, char **argv)
@@ -261,16 +293,7 @@ void cli_parse(struct cli *c, int argc, char **argv)
     }
     if (c->source.n_paths)
         return;
-    if (optind >= argc || argc - optind > 2 || (argc - optind == 1 && !sf.web)) {
-        wrong(c, "",
-              optind >= argc      ? "nothing to do: give a port and a target, or -c FILE"
-              : argc - optind > 2 ? "too many arguments: a port and a target are enough"
-                                  : "the target is missing: wsbridge [HOST:]PORT TARGET");
-        return;
-    }
-    sf.listen = argv[optind];
-    sf.target = argc - optind == 2 ? argv[optind + 1] : NULL;
-    make_text(c, &sf);
+    take_places(c, &sf, argc - optind, argv + optind);
 }
 
 void cli_fini(struct cli *c)

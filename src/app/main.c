@@ -11,6 +11,7 @@
 
 #include "app/cli.h"
 #include "app/server.h"
+#include "app/sockets.h"
 
 static void put_stream(void *arg, struct slice text)
 {
@@ -58,6 +59,8 @@ static int with_tickets(const struct cli *c)
     struct settings_source source = c->source;
     int rc;
 
+    if (source.inetd)
+        source.inetd_deaf = sockets_take_stdin(&source.inetd_fd);
     source.tickets = tls_tickets_new(); /* without: sessions are not resumed */
     rc = with_settings(c, &source);
     tls_tickets_give(source.tickets);

@@ -17,7 +17,7 @@
 
 #include "app/certificates.h"
 #include "app/manager.h"
-#include "app/worker.h"
+#include "app/sockets.h"
 #include "base/clock.h"
 #include "base/random.h"
 
@@ -29,6 +29,7 @@ struct server {
     const struct settings_source *source;
     struct loop *loop;
     struct manager manager;
+    struct sockets sockets;
     struct worker *workers;
     unsigned n_workers;
     unsigned running;
@@ -70,87 +71,8 @@ static void raise_descriptor_limit(struct server *sv)
                "limits.connections sessions need two descriptors each: raise the limit (ulimit -Hn, LimitNOFILE=)"));
 }
 
-/* --- sockets ---------------------------------------------------------------------------------------------------------
+/* --- what is said at start -------------------------------------------------------------------------------------------
  */
-
-/* Two programs of one user may share a port with SO_REUSEPORT, and each would get some of the clients: a mistake that
- * nobody would understand. So one socket that does not share asks first whether the port is free. */
-static bool address_is_free(const struct addr *a, char *why, size_t cap)
-{
-    static const struct listen_options alone = {0};
-    int fd = socket_listen(a, &alone, why, cap);
-
-    if (fd < 0)
-        return false;
-    close(fd);
-    return true;
-}
-
-/* One address for every worker: TCP gets a socket for each (SO_REUSEPORT spreads the connections), a unix socket is
- * shared. */
-static int open_address(struct server *sv, size_t which, const struct addr *a, size_t slot)
-{
-    const struct listener_settings *l = settings_listener(sv->settings, which);
-    bool is_unix = a->u.sa.sa_family == AF_UNIX;
-    struct listen_options opt = {.reuse_port = !is_unix && sv->n_workers > 1, .has_mode = l->has_mode, .mode = l->mode};
-    struct socket_options tune = front_socket_options(l);
-    char why[256];
-    char text[ADDR_TEXT_MAX];
-    int first = -1;
-
-    if (opt.reuse_port && !address_is_free(a, why, sizeof why)) {
-        fprintf(stderr, "wsbridge: cannot listen on %s: %s\n", addr_format(a, text), why);
-        return -1;
-    }
-    for (unsigned i = 0; i < sv->n_workers; i++) {
-        struct worker_socket *ws = &sv->workers[i].sockets[slot];
-
-        ws->which = which;
-        ws->fd = is_unix && first >= 0 ? dup(first) : socket_listen(a, &opt, why, sizeof why);
-        if (ws->fd < 0) {
-            fprintf(stderr, "wsbridge: cannot listen on %s: %s\n", addr_format(a, text),
-                    first >= 0 ? "no descriptors" : why);
-            return -1;
-        }
-        socket_tune(ws->fd, &tune);
-        first = first >= 0 ? first : ws->fd;
-    }
-    return 0;
-}
-
-static int open_sockets(struct server *sv)
-{
-    size_t total = 0;
-    size_t slot = 0;
-
-    for (size_t i = 0; i < sv->settings->listeners.n; i++)
-        total += settings_listener(sv->settings, i)->n_addrs;
-    for (unsigned i = 0; i < sv->n_workers; i++) {
-        sv->workers[i].sockets = calloc(total, sizeof *sv->workers[i].sockets);
-        if (!sv->workers[i].sockets)
-            return -1;
-        sv->workers[i].n_sockets = total;
-        for (size_t j = 0; j < total; j++)
-            sv->workers[i].sockets[j].fd = -1;
-    }
-    for (size_t i = 0; i < sv->settings->listeners.n; i++) {
-        const struct listener_settings *l = settings_listener(sv->settings, i);
-        for (size_t j = 0; j < l->n_addrs; j++)
-            if (open_address(sv, i, &l->addrs[j], slot++) != 0)
-                return -1;
-    }
-    return 0;
-}
-
-static void remove_socket_files(const struct settings *s)
-{
-    for (size_t i = 0; i < s->listeners.n; i++) {
-        const struct listener_settings *l = settings_listener(s, i);
-        for (size_t j = 0; j < l->n_addrs; j++)
-            if (l->addrs[j].u.sa.sa_family == AF_UNIX && l->addrs[j].u.un.sun_path[0])
-                unlink(l->addrs[j].u.un.sun_path);
-    }
-}
 
 static void say_what_is_served(struct server *sv)
 {
@@ -158,11 +80,12 @@ static void say_what_is_served(struct server *sv)
     const struct route *routes = s->routes.v;
     char text[ADDR_TEXT_MAX];
 
-    for (size_t i = 0; i < s->listeners.n; i++) {
-        const struct listener_settings *l = settings_listener(s, i);
-        for (size_t j = 0; j < l->n_addrs; j++)
-            log_always_event(sv->shared.log, LOG_INFO, "listening", KV("listener", l->name),
-                             KV("address", addr_format(&l->addrs[j], text)), KV_B("tls", l->server != NULL));
+    for (size_t i = 0; i < sv->sockets.n; i++) {
+        const struct socket_place *p = &sv->sockets.places[i];
+        const struct listener_settings *l = settings_listener(s, p->which);
+        log_always_event(sv->shared.log, LOG_INFO, "listening", KV("listener", l->name),
+                         KV("address", addr_format(&p->addr, text)), KV_B("tls", l->server != NULL),
+                         KV_B("handed", p->handed != NULL));
     }
     certificates_say(s, sv->shared.log);
     for (size_t i = 0; i < s->routes.n; i++) {
@@ -260,6 +183,13 @@ static void worker_done(struct mail *m)
 /* --- reload ----------------------------------------------------------------------------------------------------------
  */
 
+/* Standard error is not what its name says under inetd: it was the client. */
+static void turn_log(const struct server *sv, struct settings *s)
+{
+    if (sv->source->inetd_deaf && s->log.options.target == LOG_STDERR)
+        s->log.options.target = LOG_SYSLOG;
+}
+
 static void put_stderr(void *arg, struct slice text)
 {
     (void)arg;
@@ -276,6 +206,8 @@ static void reload(struct server *sv)
         settings_give(fresh);
         fresh = NULL;
     }
+    if (fresh)
+        turn_log(sv, fresh);
     if (fresh && log_reconfigure(sv->shared.log, &fresh->log.options, why, sizeof why) != 0) {
         settings_give(fresh);
         fresh = NULL;
@@ -356,6 +288,9 @@ static int server_init(struct server *sv)
 {
     char why[256];
 
+    if (sockets_init(&sv->sockets, sv->source->inetd ? sv->source->inetd_fd : -1) != 0)
+        return EXIT_RUNTIME;
+    turn_log(sv, sv->settings);
     sv->shared.log = log_new(&sv->settings->log.options, why, sizeof why);
     if (!sv->shared.log) {
         fprintf(stderr, "wsbridge: %s\n", why);
@@ -365,6 +300,8 @@ static int server_init(struct server *sv)
     random_bytes(&sv->shared.boot, sizeof sv->shared.boot);
     sv->shared.resolver = resolver_new(RESOLVER_THREADS);
     sv->n_workers = sv->settings->process.workers ? (unsigned)sv->settings->process.workers : cores();
+    if (sv->sockets.connected >= 0)
+        sv->n_workers = 1;
     sv->workers = calloc(sv->n_workers, sizeof *sv->workers);
     if (!sv->loop || !sv->shared.resolver || !sv->workers)
         goto no_memory;
@@ -375,7 +312,7 @@ static int server_init(struct server *sv)
     timer_init(&sv->drain_timer, sv->loop, drain_over);
     timer_init(&sv->tick, sv->loop, on_tick);
     timer_set(&sv->tick, 1);
-    if (open_sockets(sv) != 0)
+    if (sockets_open(&sv->sockets, sv->settings, sv->workers, sv->n_workers) != 0)
         return EXIT_NO_PERMISSION;
     return EXIT_OK;
 no_memory:
@@ -393,6 +330,7 @@ static void server_fini(struct server *sv)
         worker_fini(&sv->workers[i]);
     }
     free(sv->workers);
+    sockets_fini(&sv->sockets);
     if (sv->shared.resolver)
         resolver_free(sv->shared.resolver);
     if (sv->loop) {
@@ -405,6 +343,11 @@ static void server_fini(struct server *sv)
     settings_give(sv->settings);
 }
 
+static int adopt_connection(struct server *sv)
+{
+    return sv->sockets.connected >= 0 ? worker_adopt(&sv->workers[0], sv->sockets.connected) : 0;
+}
+
 int server_run(struct settings *s, const struct settings_source *src)
 {
     struct server sv = {.settings = s, .source = src};
@@ -415,7 +358,7 @@ int server_run(struct settings *s, const struct settings_source *src)
     rc = server_init(&sv);
     if (rc == EXIT_OK) {
         watch_signals(&sv);
-        if (start_workers(&sv) == 0) {
+        if (start_workers(&sv) == 0 && adopt_connection(&sv) == 0) {
             say_what_is_served(&sv);
             manager_start(&sv.manager, sv.loop, sv.workers, sv.n_workers);
         } else {
@@ -426,7 +369,7 @@ int server_run(struct settings *s, const struct settings_source *src)
         if (sv.running)
             loop_run(sv.loop);
         unwatch_signals(&sv);
-        remove_socket_files(sv.settings);
+        sockets_remove_files(&sv.sockets);
         log_event(sv.shared.log, LOG_INFO, "stopped", KV_B("orderly", !sv.stopping));
     }
     server_fini(&sv);

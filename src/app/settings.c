@@ -537,7 +537,9 @@ bool settings_same_listeners(const struct settings *a, const struct settings *b)
         if (x->n_addrs != y->n_addrs || x->has_mode != y->has_mode || x->mode != y->mode)
             return false;
         for (size_t j = 0; j < x->n_addrs; j++)
-            if (x->addrs[j].len != y->addrs[j].len || memcmp(&x->addrs[j].u, &y->addrs[j].u, x->addrs[j].len) != 0)
+            if (x->addrs[j].len != y->addrs[j].len ||
+                (listen_address_is_handed(&x->addrs[j]) && strcmp(x->address.v[j], y->address.v[j]) != 0) ||
+                memcmp(&x->addrs[j].u, &y->addrs[j].u, x->addrs[j].len) != 0)
                 return false;
     }
     return true;

@@ -72,7 +72,10 @@ extern const struct cfg_table settings_table;
 struct settings_source {
     const char *const *paths; /* files or directories; or */
     size_t n_paths;
-    const char *text;            /* a configuration made from the command line */
+    const char *text; /* a configuration made from the command line */
+    bool inetd;       /* the first listener is `inetd_fd`, not its addresses (app/sockets.h) */
+    bool inetd_deaf;  /* standard error was that socket, so the log goes to syslog instead */
+    int inetd_fd;
     struct tls_tickets *tickets; /* of the process: they outlive a reload; NULL: none */
 };
 

@@ -4,8 +4,11 @@
  * A worker's life: accept, dispatch, drain, stop. It ends when it was told to drain or stop and its last connection is
  * gone.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "app/dispatch.h"
 #include "app/worker.h"
@@ -16,7 +19,7 @@
 
 static void finish_if_empty(struct worker *w)
 {
-    if (w->env.draining && list_empty(&w->env.conns) && list_empty(&w->env.sessions))
+    if ((w->env.draining || w->single) && list_empty(&w->env.conns) && list_empty(&w->env.sessions))
         loop_stop(w->env.loop);
 }
 
@@ -132,6 +135,23 @@ static void stop(struct worker *w)
     finish_if_empty(w);
 }
 
+static void adopt(struct worker *w, int fd)
+{
+    struct addr peer = {.len = sizeof peer.u};
+    struct socket_options tune = front_socket_options(settings_listener(w->settings, 0));
+    int flags = fcntl(fd, F_GETFL);
+
+    w->single = true;
+    socket_tune(fd, &tune);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || getpeername(fd, &peer.u.sa, &peer.len) < 0) {
+        log_event(w->shared->log, LOG_INFO, "client_gone", KV("why", strerrordesc_np(errno)));
+        close(fd);
+        finish_if_empty(w);
+        return;
+    }
+    front_accept(&w->env, fd, &peer, settings_listener(w->settings, 0), &w->settings->ref);
+}
+
 static void order_deliver(struct mail *m)
 {
     struct worker_order *order = container_of(m, struct worker_order, mail);
@@ -139,6 +159,9 @@ static void order_deliver(struct mail *m)
     switch (order->kind) {
     case ORDER_SETTINGS:
         take_settings(order->worker, order->settings);
+        break;
+    case ORDER_ADOPT:
+        adopt(order->worker, order->fd);
         break;
     case ORDER_DRAIN:
         drain(order->worker);
@@ -167,6 +190,22 @@ void worker_order(struct worker *w, enum worker_order_kind kind, struct settings
     order->kind = kind;
     order->settings = settings;
     mailbox_post(w->env.loop, &order->mail);
+}
+
+int worker_adopt(struct worker *w, int fd)
+{
+    struct worker_order *order = calloc(1, sizeof *order);
+
+    if (!order) {
+        close(fd);
+        return -1;
+    }
+    mail_init(&order->mail, order_deliver);
+    order->worker = w;
+    order->kind = ORDER_ADOPT;
+    order->fd = fd;
+    mailbox_post(w->env.loop, &order->mail);
+    return 0;
 }
 
 /* --- the thread ------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ struct worker_socket {
     int fd;       /* until the worker starts; -1 afterwards */
 };
 
-enum worker_order_kind { ORDER_SETTINGS, ORDER_DRAIN, ORDER_STOP, ORDER_PULSE };
+enum worker_order_kind { ORDER_SETTINGS, ORDER_DRAIN, ORDER_STOP, ORDER_PULSE, ORDER_ADOPT };
 
 /* What the main thread asks for; freed by the worker. */
 struct worker_order {
@@ -33,6 +33,7 @@ struct worker_order {
     struct worker *worker;
     enum worker_order_kind kind;
     struct settings *settings; /* ORDER_SETTINGS: one hold passes along */
+    int fd;                    /* ORDER_ADOPT */
 };
 
 struct worker {
@@ -47,6 +48,7 @@ struct worker {
     struct mail done; /* to the main thread: everything here has ended */
     void (*on_done)(struct worker *w);
     void *server;
+    bool single;       /* lives for one connection, and ends with it */
     bool ended;        /* main thread: `done` has come */
     atomic_uint pulse; /* how many ORDER_PULSE it has seen: that it is alive */
 };
@@ -56,6 +58,9 @@ MUST_CHECK int worker_init(struct worker *w, unsigned id, unsigned workers, stru
 /* Runs it in a thread of its own. 0, or -1 when there is no thread to be had. */
 MUST_CHECK int worker_start(struct worker *w);
 void worker_order(struct worker *w, enum worker_order_kind kind, struct settings *settings);
+/* Gives it a connection as if it had accepted that on the first listener; with the end of it the worker ends. Takes fd.
+ * 0, or -1 when out of memory. */
+MUST_CHECK int worker_adopt(struct worker *w, int fd);
 /* Waits for the thread and gives everything back. */
 void worker_fini(struct worker *w);
 

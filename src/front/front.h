@@ -47,8 +47,13 @@ struct listener_settings {
 
 extern const struct cfg_table listener_table; /* "listeners[]" */
 
-/* "6080", "host:port", "[::]:port", ":port", "*:port", "unix:/path". A bare port means every IPv6 and IPv4 address. */
+/* "6080", "host:port", "[::]:port", ":port", "*:port", "unix:/path", "systemd:NAME". A bare port means every IPv6 and
+ * IPv4 address; a name gives an address without a family, and which socket that is shows at start. */
 MUST_CHECK bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *why);
+static inline bool listen_address_is_handed(const struct addr *a)
+{
+    return a->len == 0;
+}
 
 /* What a listening socket is tuned with; the accepted ones inherit it, which saves the system calls with each of them.
  */

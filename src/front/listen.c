@@ -32,6 +32,13 @@ bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *wh
                       sizeof out->u.un.sun_path - 1);
         return false;
     }
+    if (slice_starts(text, SLICE("systemd:"))) {
+        *out = (struct addr){.u.sa.sa_family = AF_UNSPEC};
+        if (text.n > strlen("systemd:"))
+            return true;
+        strbuf_str(why, "systemd: is followed by the name of a socket (FileDescriptorName=)");
+        return false;
+    }
     if (slice_find(text, ':') < 0)
         return bare_port(text, out, why);
     if (text.p[0] == ':' && slice_find((struct slice){text.p + 1, text.n - 1}, ':') < 0)
@@ -40,7 +47,8 @@ bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *wh
         return bare_port((struct slice){text.p + 2, text.n - 2}, out, why);
     if (!addr_split_host_port(text, &host, &port) || port == 0) {
         strbuf_printf(why,
-                      "\"" SLICE_FMT "\" is not PORT, HOST:PORT, \"[IPv6]:PORT\" or unix:/path (an IPv6 address stands "
+                      "\"" SLICE_FMT
+                      "\" is not PORT, HOST:PORT, \"[IPv6]:PORT\", unix:/path or systemd:NAME (an IPv6 address stands "
                       "in brackets)",
                       SLICE_ARG(text));
         return false;
@@ -198,7 +206,8 @@ static const struct cfg_field listener_fields[] = {
      .type = CFG_STRINGS,
      .offset = offsetof(struct listener_settings, address),
      .flags = CFG_REQUIRED,
-     .doc = "Where to listen: PORT (every IPv4 and IPv6 address), HOST:PORT, \"[IPv6]:PORT\" or unix:/path. One or a "
+     .doc = "Where to listen: PORT (every IPv4 and IPv6 address), HOST:PORT, \"[IPv6]:PORT\", unix:/path, or "
+            "systemd:NAME for the sockets of that name that were handed in. One or a "
             "list.",
      .example = "[\"0.0.0.0:6080\", \"[::]:6080\"]"},
     {.key = "mode",
