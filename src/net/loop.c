@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "net/stream.h"
 
@@ -128,6 +129,69 @@ void mailbox_post(struct loop *l, struct mail *m)
     pthread_mutex_unlock(&l->mail_lock);
 }
 
+/* --- libev's arrays ------------------------------------------------------------------------------------------------
+ */
+
+/* libev keeps a few arrays by descriptor and timer, and doubles them as sessions come. From realloc that leaves the
+ * smaller ones behind as holes between what lives long, up to as much as the arrays themselves; a mapping of their own
+ * grows without a copy and leaves nothing behind. */
+#define MAPPED_FROM ((size_t)16 << 10)
+
+struct block {
+    _Alignas(16) size_t size; /* all of it; MAPPED_FROM and more is a mapping */
+    _Alignas(16) uint8_t data[];
+};
+
+static void block_free(struct block *b)
+{
+    if (b && b->size >= MAPPED_FROM)
+        munmap(b, b->size);
+    else
+        free(b);
+}
+
+static struct block *block_new(size_t size)
+{
+    void *p;
+
+    if (size < MAPPED_FROM)
+        return malloc(size);
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static struct block *block_grow(struct block *b, size_t size)
+{
+    struct block *to;
+
+    if (b && b->size >= MAPPED_FROM && size >= MAPPED_FROM) {
+        to = mremap(b, b->size, size, MREMAP_MAYMOVE);
+        return to == MAP_FAILED ? NULL : to;
+    }
+    to = block_new(size);
+    if (to && b) {
+        memcpy(to->data, b->data, MIN_OF(b->size, size) - sizeof(*b));
+        block_free(b);
+    }
+    return to;
+}
+
+/* As realloc, but that 0 frees; libev ends the process when it gets NULL for more. */
+static void *ev_memory(void *p, long n)
+{
+    struct block *b = p ? container_of(p, struct block, data) : NULL;
+
+    if (n == 0) {
+        block_free(b);
+        return NULL;
+    }
+    b = block_grow(b, (size_t)n + sizeof(*b));
+    if (!b)
+        return NULL;
+    b->size = (size_t)n + sizeof(*b);
+    return b->data;
+}
+
 /* --- life ----------------------------------------------------------------------------------------------------------
  */
 
@@ -142,6 +206,7 @@ struct loop *loop_new(void)
     struct loop *l = calloc(1, sizeof(*l));
     if (!l)
         return NULL;
+    ev_set_allocator(ev_memory);
     l->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!l->ev)
         l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
