@@ -267,7 +267,8 @@ static bool step_tls(struct front_conn *c)
     case IO_OK:
         c->secure = true;
         c->state = CONN_REQUEST;
-        timer_set(&c->timer, c->listener->timeouts.handshake);
+        if (!c->env->draining) /* otherwise what is left of a moment has to do */
+            timer_set(&c->timer, c->listener->timeouts.handshake);
         return true;
     default:
         say(c, "tls_failed", c->stream->why ? c->stream->why : "the peer ended the connection inside the handshake");
@@ -293,6 +294,10 @@ void begin_deadline(struct front_conn *c)
 {
     bool silent = c->in.tail == c->in.head;
 
+    if (c->env->draining) {
+        conn_end(c, STREAM_END_CLEAN);
+        return;
+    }
     if (c->state == CONN_PROXY && (!silent || c->listener->proxy_protocol == LISTENER_PROXY_REQUIRED))
         say(c, "proxy_refused",
             silent ? "no PROXY header came within 3 s" : "the PROXY header was not whole within 3 s");

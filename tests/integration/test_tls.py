@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from harness import free_port, program
+from harness import SANITIZED, free_port, program, scale, wait_for
 from tlsparts import Authority, client_context, needs, secure, wss
 from wsclient import Eof, dial
 
@@ -459,3 +459,40 @@ def test_reload_brings_new_tls_settings(bridge, ca, context):
     b.process.send_signal(signal.SIGHUP)
     b.wait_log("reload_failed")
     echoes(wss(b, context))
+
+
+def test_renewals_under_load_lose_no_session_and_no_memory(bridge, ca, context, tmp_path):
+    """A thousand new pairs (two in turn, so a stale one would show), each brought by a reload, while sessions talk and
+    new ones come."""
+    pairs = [ca.make(f"turn{i}", ["DNS:localhost"]) for i in range(2)]
+    cert, key = str(tmp_path / "c.pem"), str(tmp_path / "k.pem")
+
+    def put(i):
+        for source, target in zip(pairs[i % 2], (cert, key)):
+            shutil.copy(source, target + ".new")
+            os.rename(target + ".new", target)
+
+    put(0)
+    b = bridge(**settings(ca, (cert, key)), log={"access": False})
+    sessions = [wss(b, context) for _ in range(20)]
+    rounds = scale(1000)
+    numbers = {serial(b, ca)}
+    memory = None
+    for i in range(1, rounds + 1):
+        put(i)
+        if i == rounds // 4:
+            memory = b.rss()
+        before = serial(b, ca)
+        b.process.send_signal(signal.SIGHUP)
+        for w in sessions[i % 20 :: 7]:
+            echoes(w, b"%d" % i)
+        now = wait_for(lambda: (s := serial(b, ca)) != before and s, 10, "the new certificate")  # noqa: B023
+        numbers.add(now)
+        if i % 50 == 0:
+            sessions[i // 50 % 20].close()
+            sessions[i // 50 % 20] = wss(b, context)
+    assert len(numbers) == 2
+    for w in sessions:
+        echoes(w)
+    if not SANITIZED:
+        assert b.rss() - memory < 2 << 20, (memory, b.rss())
