@@ -496,6 +496,8 @@ struct settings *settings_load(const struct settings_source *src, bool color, cf
         return NULL;
     }
     ref_init(&s->ref, settings_free);
+    if (src->reload)
+        cfg_load_never_wait(load);
     root = src->text ? cfg_load_text(load, "command line", slice_of(src->text))
                      : cfg_load_files(load, src->paths, src->n_paths);
     if (root) {

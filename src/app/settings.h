@@ -76,6 +76,7 @@ struct settings_source {
     bool inetd;       /* the first listener is `inetd_fd`, not its addresses (app/sockets.h) */
     bool inetd_deaf;  /* standard error was that socket, so the log goes to syslog instead */
     int inetd_fd;
+    bool reload;                 /* nobody may be kept waiting */
     struct tls_tickets *tickets; /* of the process: they outlive a reload; NULL: none */
 };
 

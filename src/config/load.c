@@ -39,6 +39,7 @@ struct cfg_load *cfg_load_new(struct arena *a)
     if (!l)
         return NULL;
     l->arena = a;
+    l->may_wait = true;
     char *cwd = getcwd(NULL, 0);
     l->cwd = cwd ? arena_dup(a, slice_of(cwd)) : ".";
     free(cwd);
@@ -49,6 +50,11 @@ struct cfg_load *cfg_load_new(struct arena *a)
     if (!strcmp(l->cwd, "/"))
         l->cwd = "";
     return l;
+}
+
+void cfg_load_never_wait(struct cfg_load *l)
+{
+    l->may_wait = false;
 }
 
 void cfg_load_free(struct cfg_load *l)
@@ -163,7 +169,8 @@ static int read_all(int fd, struct cfg_file *f)
     }
 }
 
-/* Only what the user names himself may be a pipe: an included one could hang a reload. */
+/* Only what the user names himself, and only at start, may be a pipe. Opening a named one waits for its writer, and a
+ * reload that waits takes no signals any more. */
 static int read_file(struct cfg_file *f, bool regular_only)
 {
     struct stat st;
@@ -269,7 +276,7 @@ static void load_file(struct loading *x, const char *name, const struct cfg_file
         return;
     }
     whole = cfg_place_of_file(f);
-    int err = read_file(f, from != NULL);
+    int err = read_file(f, from != NULL || !l->may_wait);
     if (err == EISDIR) {
         load_folder(x, name, from, at ? at : &whole);
         return;

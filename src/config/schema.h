@@ -108,7 +108,8 @@ struct cfg_table {
 
 /* Loading. `paths`: files, or directories read as *.yaml in name order; several merge as `include` does. */
 struct cfg_load *cfg_load_new(struct arena *a); /* NULL when out of memory */
-void cfg_load_free(struct cfg_load *l);         /* the structs live on in the arena */
+void cfg_load_never_wait(struct cfg_load *l); /* a file that is no regular one is an error: pipes can keep us waiting */
+void cfg_load_free(struct cfg_load *l);       /* the structs live on in the arena */
 
 /* Reads files (following `include`), merges, and gives the root node; NULL when nothing usable could be read (errors
  * are recorded). */

@@ -99,6 +99,7 @@ struct cfg_load {
     size_t n_nodes;
     unsigned seq;
     bool out_of_memory; /* was said */
+    bool may_wait;      /* a file that the user names may be a pipe */
     struct cfg_problems errors;
     struct cfg_problems warnings;
     struct cfg_cached cache[CFG_CACHE_SLOTS]; /* defaults that were parsed */

@@ -273,6 +273,22 @@ static void nodes_outlive_the_load(void **state)
     arena_free(a);
 }
 
+/* A pipe without a writer would keep a reload waiting for ever. */
+static void does_not_wait_when_told_not_to(void **state)
+{
+    struct arena *a = arena_new(0);
+    struct cfg_load *l = cfg_load_new(a);
+    const char *path = "pipe.yaml";
+    assert_int_equal(mkfifo(path, 0600), 0);
+    cfg_load_never_wait(l);
+    alarm(10);
+    assert_null(cfg_load_files(l, &path, 1));
+    alarm(0);
+    assert_int_equal(cfg_error_count(l), 1);
+    cfg_load_free(l);
+    arena_free(a);
+}
+
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
@@ -289,6 +305,7 @@ int main(void)
         IN_FOLDER(bounds_size_and_number_of_files),
         IN_FOLDER(resolves_paths),
         IN_FOLDER(nodes_outlive_the_load),
+        IN_FOLDER(does_not_wait_when_told_not_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
