@@ -122,6 +122,14 @@ static bool clear_stale(const struct addr *a, char *why, size_t cap)
     return true;
 }
 
+void socket_remove_stale(const struct addr *a)
+{
+    struct stat st;
+
+    if (is_path(a) && lstat(a->u.un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) && is_stale(a))
+        (void)unlink(a->u.un.sun_path);
+}
+
 /* The file gets its mode before anybody can connect, and is never wider than asked for in between: bind gives it the
  * descriptor's own mode less the umask (which is the process's, so we do not touch it), chmod adds what that took, and
  * listen comes last. */

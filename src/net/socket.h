@@ -61,6 +61,9 @@ struct listen_options {
 };
 MUST_CHECK int socket_listen(const struct addr *a, const struct listen_options *opt, char *why, size_t cap);
 
+/* Removes the file of a unix socket on which nobody listens any more. Does nothing for other addresses. */
+void socket_remove_stale(const struct addr *a);
+
 /* Accepts on one listening descriptor in one loop. It accepts at most LISTENER_BATCH a turn, so that a flood does not
  * starve the sessions. At the limit of descriptors or memory it pauses, says so once through paused, and tries again by
  * itself every 100 ms and when listener_kick is called. The owner may pause, kick and free it from inside accepted. */

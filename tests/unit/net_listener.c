@@ -164,6 +164,30 @@ static void test_listen_unix_stale(void **state)
     unlink(a.u.un.sun_path);
 }
 
+static void test_remove_stale(void **state)
+{
+    struct listen_options opt = {0};
+    struct addr a, port;
+    struct stat st;
+    char why[200];
+    path_in_dir(&a, "gone");
+    int fd = listen_why(&a, &opt, why);
+    assert_true(fd >= 0);
+    socket_remove_stale(&a);
+    assert_int_equal(lstat(a.u.un.sun_path, &st), 0); /* somebody answers there */
+    close(fd);
+    socket_remove_stale(&a);
+    assert_int_equal(lstat(a.u.un.sun_path, &st), -1);
+    socket_remove_stale(&a); /* nothing is left to do */
+
+    fd = open(a.u.un.sun_path, O_CREAT | O_WRONLY, 0600);
+    close(fd);
+    socket_remove_stale(&a); /* no socket */
+    assert_int_equal(unlink(a.u.un.sun_path), 0);
+    assert_true(addr_parse_ip(SLICE("127.0.0.1"), 9, &port));
+    socket_remove_stale(&port);
+}
+
 static void test_listen_unix_refusals(void **state)
 {
     struct listen_options opt = {0};
@@ -397,12 +421,12 @@ static int drop_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_listen_tcp),        cmocka_unit_test(test_listen_v6_only),
-        cmocka_unit_test(test_listen_privileged), cmocka_unit_test(test_listen_unix_mode),
-        cmocka_unit_test(test_listen_unix_stale), cmocka_unit_test(test_listen_unix_refusals),
-        cmocka_unit_test(test_listen_abstract),   cmocka_unit_test(test_accepts_in_batches),
-        cmocka_unit_test(test_owner_pauses),      cmocka_unit_test(test_descriptor_limit),
-        cmocka_unit_test(test_free_drains),
+        cmocka_unit_test(test_listen_tcp),           cmocka_unit_test(test_listen_v6_only),
+        cmocka_unit_test(test_listen_privileged),    cmocka_unit_test(test_listen_unix_mode),
+        cmocka_unit_test(test_listen_unix_stale),    cmocka_unit_test(test_remove_stale),
+        cmocka_unit_test(test_listen_unix_refusals), cmocka_unit_test(test_listen_abstract),
+        cmocka_unit_test(test_accepts_in_batches),   cmocka_unit_test(test_owner_pauses),
+        cmocka_unit_test(test_descriptor_limit),     cmocka_unit_test(test_free_drains),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);
 }
