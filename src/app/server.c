@@ -190,17 +190,47 @@ static void turn_log(const struct server *sv, struct settings *s)
         s->log.options.target = LOG_SYSLOG;
 }
 
-static void put_stderr(void *arg, struct slice text)
+/* What a load says, as lines of the log: standard error may be nobody's by now, or a pipe that is full, and the log may
+ * be a file or JSON. Only the first line of each message, which names place and cause, fits there: the others (the
+ * source and a caret) begin with white space. */
+struct said {
+    struct log *log;
+    size_t n;
+    char line[1024];
+};
+
+static void said_line(struct said *s)
 {
-    (void)arg;
-    fwrite(text.p, 1, text.n, stderr);
+    if (s->n && s->line[0] != ' ') {
+        s->line[s->n] = '\0';
+        log_always_event(s->log, strstr(s->line, ": warning: ") ? LOG_WARN : LOG_ERROR, "configuration",
+                         KV("said", s->line));
+    }
+    s->n = 0;
+}
+
+static void put_said(void *arg, struct slice text)
+{
+    struct said *s = arg;
+
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\n')
+            said_line(s);
+        else if (s->n < sizeof s->line - 1)
+            s->line[s->n++] = text.p[i];
+    }
 }
 
 static void reload(struct server *sv)
 {
-    struct settings *fresh = settings_load(sv->source, false, put_stderr, NULL);
+    struct settings_source again = *sv->source;
+    struct said said = {.log = sv->shared.log};
+    struct settings *fresh;
     char why[256] = "the new configuration has errors";
 
+    again.reload = true;
+    fresh = settings_load(&again, false, put_said, &said);
+    said_line(&said);
     if (fresh && !settings_same_listeners(sv->settings, fresh)) {
         snprintf(why, sizeof why, "the listeners changed, which takes a restart");
         settings_give(fresh);
@@ -245,9 +275,10 @@ static void on_hup(struct signal_watch *s, int signum)
 static void on_usr1(struct signal_watch *s, int signum)
 {
     struct server *sv = container_of(s, struct server, usr1);
+    char why[256];
 
-    if (log_reopen(sv->shared.log) != 0)
-        log_event(sv->shared.log, LOG_ERROR, "log_reopen_failed", KV("kept", "the old file"));
+    if (log_reopen(sv->shared.log, why, sizeof why) != 0)
+        log_event(sv->shared.log, LOG_ERROR, "log_reopen_failed", KV("why", why), KV("kept", "the old file"));
 }
 
 /* --- start -----------------------------------------------------------------------------------------------------------
@@ -276,8 +307,18 @@ static void watch_signals(struct server *sv)
     signal_watch_start(&sv->usr1, sv->loop, SIGUSR1, on_usr1);
 }
 
+/* From here on nothing can be asked of us, and a signal that comes now (a rotated log, an impatient user) must not turn
+ * an orderly end into a death: they stay blocked. */
 static void unwatch_signals(struct server *sv)
 {
+    sigset_t late;
+
+    sigemptyset(&late);
+    sigaddset(&late, SIGTERM);
+    sigaddset(&late, SIGINT);
+    sigaddset(&late, SIGHUP);
+    sigaddset(&late, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &late, NULL);
     signal_watch_stop(&sv->term);
     signal_watch_stop(&sv->intr);
     signal_watch_stop(&sv->hup);
@@ -330,6 +371,7 @@ static void server_fini(struct server *sv)
         worker_fini(&sv->workers[i]);
     }
     free(sv->workers);
+    sockets_remove_files(&sv->sockets);
     sockets_fini(&sv->sockets);
     if (sv->shared.resolver)
         resolver_free(sv->shared.resolver);
@@ -369,7 +411,6 @@ int server_run(struct settings *s, const struct settings_source *src)
         if (sv.running)
             loop_run(sv.loop);
         unwatch_signals(&sv);
-        sockets_remove_files(&sv.sockets);
         log_event(sv.shared.log, LOG_INFO, "stopped", KV_B("orderly", !sv.stopping));
     }
     server_fini(&sv);

@@ -239,8 +239,8 @@ void sockets_remove_files(const struct sockets *k)
 {
     for (size_t i = 0; i < k->n; i++) {
         const struct socket_place *p = &k->places[i];
-        if (!p->handed && p->addr.u.sa.sa_family == AF_UNIX && p->addr.u.un.sun_path[0])
-            unlink(p->addr.u.un.sun_path);
+        if (!p->handed)
+            socket_remove_stale(&p->addr);
     }
 }
 

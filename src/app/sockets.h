@@ -36,7 +36,8 @@ bool sockets_take_stdin(int *fd);
 MUST_CHECK int sockets_init(struct sockets *k, int fd);
 /* One socket for each place and worker. A handed one, and every unix socket, is shared by all workers. */
 MUST_CHECK int sockets_open(struct sockets *k, const struct settings *s, struct worker *workers, unsigned n);
-/* Takes the files of the unix sockets away that we made. */
+/* Takes the files of the unix sockets away that we made; all descriptors are closed by now. A file on which somebody
+ * answers is that of a program that was started while we drained, or that would not let us start. */
 void sockets_remove_files(const struct sockets *k);
 void sockets_fini(struct sockets *k);
 

@@ -58,9 +58,15 @@ static int file_open(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
-static int sink_open(const struct log_options *opt, struct sink *s, char *why, size_t cap)
+static void explain_open(const char *path, char *why, size_t cap)
 {
     char text[128];
+
+    snprintf(why, cap, "cannot open the log file \"%s\": %s", path, strerror_r(errno, text, sizeof(text)));
+}
+
+static int sink_open(const struct log_options *opt, struct sink *s, char *why, size_t cap)
+{
     *s = (struct sink){.fd = opt->target == LOG_STDERR ? STDERR_FILENO : -1};
     if (opt->target != LOG_FILE)
         return 0;
@@ -72,7 +78,7 @@ static int sink_open(const struct log_options *opt, struct sink *s, char *why, s
     s->fd = file_open(s->path);
     if (s->fd >= 0)
         return 0;
-    snprintf(why, cap, "cannot open the log file \"%s\": %s", s->path, strerror_r(errno, text, sizeof(text)));
+    explain_open(s->path, why, cap);
     free(s->path);
     return -1;
 }
@@ -134,15 +140,17 @@ int log_reconfigure(struct log *l, const struct log_options *opt, char *why, siz
     return 0;
 }
 
-int log_reopen(struct log *l)
+int log_reopen(struct log *l, char *why, size_t cap)
 {
     /* Only this thread changes the path (see log.h), so it may be read without the lock; opening a file on a slow disk
      * must not hold up the others. */
     if (!l->path)
         return 0;
     int fd = file_open(l->path);
-    if (fd < 0)
+    if (fd < 0) {
+        explain_open(l->path, why, cap);
         return -1;
+    }
     pthread_mutex_lock(&l->sink_lock);
     int old = l->fd;
     l->fd = fd;

@@ -77,8 +77,8 @@ void log_free(struct log *l); /* NULL is allowed */
 /* Takes new options over while other threads write. 0, or -1 with `why` filled and the old options kept. */
 MUST_CHECK int log_reconfigure(struct log *l, const struct log_options *opt, char *why, size_t cap);
 
-/* Opens the file again (log rotation). 0, or -1 and the old file is kept. */
-MUST_CHECK int log_reopen(struct log *l);
+/* Opens the file again (log rotation). 0, or -1 with `why` filled and the old file kept. */
+MUST_CHECK int log_reopen(struct log *l, char *why, size_t cap);
 
 bool log_wants(const struct log *l, enum log_level level);
 bool log_wants_access(const struct log *l);

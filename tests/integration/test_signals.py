@@ -2,11 +2,15 @@
 # Copyright (c) 2026 the wsbridge authors
 """TERM drains: no new clients, Close 1001 to each session, exit 0. A second TERM, or INT, stops at once."""
 
+import json
 import os
 import signal
+import socket
+import subprocess
 import time
 
 import pytest
+from harness import PROGRAM, free_port, listening_ports, program, wait_for
 from wsclient import Wire
 
 
@@ -184,3 +188,130 @@ def test_term_under_load(bridge, backend):
         assert ws.recv_close(data=[])[0] == 1001
         ws.send_close(1001)
     assert br.wait() == 0
+
+
+def test_signals_at_the_very_end_do_not_kill(bridge):
+    """What comes between the last connection and exit(): a rotated log, an impatient user."""
+    for _ in range(10):
+        br = bridge(to="builtin:echo", process={"workers": 8})
+        br.term()
+        while br.process.poll() is None:
+            for s in (signal.SIGUSR1, signal.SIGHUP, signal.SIGINT):
+                br.process.send_signal(s)
+            time.sleep(0.0005)
+        assert br.wait() == 0
+
+
+# --- reload and rotation ----------------------------------------------------------------------------------------------
+
+
+def hup(br):
+    br.process.send_signal(signal.SIGHUP)
+
+
+def test_a_bad_file_keeps_the_old_configuration_and_says_why_in_the_log(bridge, tmp_path):
+    log = tmp_path / "bridge.log"
+    br = bridge(to="builtin:echo", log={"to": f"file:{log}", "format": "json"})
+    with open(br.file) as f:
+        good = f.read()
+    with open(br.file, "w") as f:
+        f.write('listen: 1\nto: builtin:echo\nfilez: /tmp\nlimits: {buffer: "x\\ny"}\n')
+    hup(br)
+    wait_for(lambda: "reload_failed" in log.read_text())
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    said = [line["said"] for line in lines if line["event"] == "configuration"]
+    assert len(said) == 2
+    assert any("3:1: error: unknown key" in s for s in said), said
+    assert br.upgrade().status == 101
+    with open(br.file, "w") as f:
+        f.write(good)
+    hup(br)
+    wait_for(lambda: '"reloaded"' in log.read_text())
+    assert "unknown key" not in br.log(), "standard error is not where the log goes"
+
+
+def test_a_reload_does_not_wait(bridge):
+    br = bridge(to="builtin:echo")
+    os.unlink(br.file)
+    os.mkfifo(br.file)
+    hup(br)
+    br.wait_log("not a regular file")
+    br.wait_log("reload_failed")
+    assert br.upgrade().status == 101
+    br.term()
+    assert br.wait(5) == 0
+
+
+def test_a_reload_does_not_wait_for_standard_error(tmp_path):
+    port = free_port()
+    config = tmp_path / "w.yaml"
+    config.write_text(f"listen: 127.0.0.1:{port}\nto: builtin:echo\n")
+    r, w = os.pipe()
+    process = subprocess.Popen([PROGRAM, "-c", config], stdout=w, stderr=w)
+    try:
+        wait_for(lambda: port in listening_ports())
+        os.set_blocking(w, False)
+        try:
+            while True:
+                os.write(w, b"x" * 4096)
+        except BlockingIOError:
+            pass
+        os.set_blocking(w, True)
+        config.write_text("nonsense: 1\n")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        os.close(r)
+        os.close(w)
+
+
+def test_a_log_that_cannot_be_opened_again_says_why(bridge, tmp_path):
+    log = tmp_path / "bridge.log"
+    br = bridge(to="builtin:echo", log={"to": f"file:{log}"})
+    wait_for(log.exists)
+    log.rename(tmp_path / "old.log")
+    log.mkdir()
+    br.process.send_signal(signal.SIGUSR1)
+    wait_for(lambda: "log_reopen_failed" in (tmp_path / "old.log").read_text())
+    assert "Is a directory" in (tmp_path / "old.log").read_text()
+
+
+# --- the files of unix sockets ----------------------------------------------------------------------------------------
+
+
+def on_unix(path, *more, **keys):
+    return {
+        "listeners": [{"address": f"unix:{path}"}, *more],
+        "services": {"echo": {"to": "builtin:echo"}},
+        "routes": [{"path": "/", "service": "echo"}],
+        **keys,
+    }
+
+
+def test_a_program_that_drains_leaves_the_socket_of_the_next_one(bridge, tmp_path):
+    path = str(tmp_path / "s")
+    old = bridge(on_unix(path, timeouts={"drain": "10s", "close": "5s"}))
+    ws = old.ws()
+    old.term()
+    assert ws.recv_close()[0] == 1001
+    new = bridge(on_unix(path))
+    new.wait_log("listening")  # the file was there before
+    ws.close()
+    assert old.wait() == 0
+    assert new.upgrade().status == 101
+    new.stop()
+    assert not os.path.exists(path)
+
+
+def test_a_start_that_fails_leaves_no_socket_behind(tmp_path):
+    path = str(tmp_path / "s")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = tmp_path / "w.yaml"
+        config.write_text(json.dumps(on_unix(path, {"address": f"127.0.0.1:{taken.getsockname()[1]}"})))
+        assert program("-c", config).returncode == 77
+    assert not os.path.exists(path)

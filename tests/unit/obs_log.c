@@ -145,7 +145,7 @@ static void options_change_and_bad_ones_do_not(void **state)
     log_event(l, LOG_DEBUG, "third", KV_B("ok", true));
     assert_false(log_wants_access(l));
     unlink(path_b);
-    assert_int_equal(log_reopen(l), 0);
+    assert_int_equal(log_reopen(l, why, sizeof(why)), 0);
     log_event(l, LOG_DEBUG, "fourth", KV_U("n", 1));
     assert_int_equal(count(file_text(path_a), "\n"), 2);
     const char *text = file_text(path_b);
@@ -154,20 +154,23 @@ static void options_change_and_bad_ones_do_not(void **state)
     assert_non_null(strstr(text, "\"level\":\"debug\",\"event\":\"fourth\",\"n\":1}\n"));
     opt = (struct log_options){.target = LOG_SYSLOG, .level = LOG_ERROR};
     assert_int_equal(log_reconfigure(l, &opt, why, sizeof(why)), 0);
-    assert_int_equal(log_reopen(l), 0);
+    assert_int_equal(log_reopen(l, why, sizeof(why)), 0);
     log_free(l);
 }
 
 static void rotation_keeps_the_old_file_on_failure(void **state)
 {
+    char why[256];
     struct log *l = open_file(LOG_INFO, LOG_TEXT);
     log_event(l, LOG_INFO, "before", KV_U("n", 1));
     assert_int_equal(rename(path_a, path_b), 0);
     assert_int_equal(mkdir(path_a, 0700), 0); /* cannot be opened for writing, even by root */
-    assert_int_equal(log_reopen(l), -1);
+    assert_int_equal(log_reopen(l, why, sizeof(why)), -1);
+    assert_non_null(strstr(why, path_a));
+    assert_non_null(strstr(why, "Is a directory"));
     log_event(l, LOG_INFO, "between", KV_U("n", 1));
     rmdir(path_a);
-    assert_int_equal(log_reopen(l), 0);
+    assert_int_equal(log_reopen(l, why, sizeof(why)), 0);
     log_event(l, LOG_INFO, "after", KV_U("n", 1));
     log_free(l);
     const char *text = file_text(path_b);
@@ -250,9 +253,9 @@ static void threads_do_not_mix_lines(void **state)
     for (size_t i = 0; i < ARRAY_LEN(threads); i++)
         assert_int_equal(pthread_create(&threads[i], NULL, write_lines, l), 0);
     for (unsigned i = 0; i < 100; i++) { /* meanwhile, on the owner's thread */
-        char why[64];
+        char why[256];
         struct log_options opt = {.target = LOG_FILE, .path = path_a, .level = LOG_INFO, .access = true};
-        assert_int_equal(log_reopen(l), 0);
+        assert_int_equal(log_reopen(l, why, sizeof(why)), 0);
         assert_int_equal(log_reconfigure(l, &opt, why, sizeof(why)), 0);
         log_tick(l);
     }
