@@ -162,15 +162,18 @@ static struct block *block_new(size_t size)
 
 static struct block *block_grow(struct block *b, size_t size)
 {
+    size_t had = b ? b->size : 0;
     struct block *to;
 
-    if (b && b->size >= MAPPED_FROM && size >= MAPPED_FROM) {
-        to = mremap(b, b->size, size, MREMAP_MAYMOVE);
+    if (had < MAPPED_FROM && size < MAPPED_FROM)
+        return realloc(b, size);
+    if (had >= MAPPED_FROM && size >= MAPPED_FROM) {
+        to = mremap(b, had, size, MREMAP_MAYMOVE);
         return to == MAP_FAILED ? NULL : to;
     }
     to = block_new(size);
     if (to && b) {
-        memcpy(to->data, b->data, MIN_OF(b->size, size) - sizeof(*b));
+        memcpy(to->data, b->data, MIN_OF(had, size) - sizeof(*b));
         block_free(b);
     }
     return to;
