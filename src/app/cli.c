@@ -259,7 +259,7 @@ static void take_places(struct cli *c, struct short_form *sf, int n, char **argv
               ports ? "nothing to do: give a port and a target, or -c FILE"
                     : "the target is missing: wsbridge --inetd TARGET");
     else if (n == 1 && ports && !sf->web)
-        wrong(c, "", "the target is missing: wsbridge [HOST:]PORT TARGET");
+        wrong(c, "", "the target is missing: wsbridge [HOST:]PORT TARGET, or -c FILE");
     if (c->action == CLI_WRONG)
         return;
     sf->listen = ports ? argv[0] : "systemd:inetd";

@@ -25,6 +25,11 @@ static bool wants_color(void)
     return isatty(STDERR_FILENO) && !(no && *no);
 }
 
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static int with_settings(const struct cli *c, const struct settings_source *source)
 {
     struct settings *s = settings_load(source, wants_color(), put_stream, stderr);
@@ -37,8 +42,8 @@ static int with_settings(const struct cli *c, const struct settings_source *sour
     if (c->action == CLI_EFFECTIVE)
         cfg_print_effective(&settings_table, s, put_stream, stdout);
     else
-        printf("configuration is fine: %zu listeners, %zu services, %zu routes\n", s->listeners.n, s->services.n,
-               s->routes.n);
+        printf("configuration is fine: %zu listener%s, %zu service%s, %zu route%s\n", s->listeners.n,
+               plural(s->listeners.n), s->services.n, plural(s->services.n), s->routes.n, plural(s->routes.n));
     if (fflush(stdout) != 0)
         rc = EXIT_RUNTIME;
     settings_give(s);

@@ -365,6 +365,7 @@ static const char **service_names(struct settings *s)
 static void resolve_service(struct cfg_load *load, struct settings *s, struct route *r, const char ***names)
 {
     const struct cfg_node *at;
+    const char *help;
 
     if (!r->service_name)
         return;
@@ -374,8 +375,10 @@ static void resolve_service(struct cfg_load *load, struct settings *s, struct ro
     if (!*names)
         *names = service_names(s);
     at = cfg_node_get(r->node, "service");
-    cfg_error(load, at ? at : r->node, *names ? cfg_suggest(load, r->service_name, *names, s->services.n) : NULL,
-              "service \"%s\" is not defined", r->service_name);
+    help = *names ? cfg_suggest(load, r->service_name, *names, s->services.n) : NULL;
+    if (!help && strchr(r->service_name, ':'))
+        help = "a route takes the name of a service: put NAME: HOST:PORT under \"services\" and write NAME here";
+    cfg_error(load, at ? at : r->node, help, "service \"%s\" is not defined", r->service_name);
 }
 
 static void open_root(struct cfg_load *load, struct route *r)

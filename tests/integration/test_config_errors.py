@@ -75,6 +75,7 @@ MISTAKES = [
     (OK + "admin: {address: 'unix:/x'}\n", 3, 1, r'unknown key "admin"', None),
     # names
     (LONG.replace("service: desktop", "service: desktp"), 5, 24, r'"desktp" is not defined', "desktop"),
+    (LONG.replace("service: desktop", 'service: "localhost:23"'), 5, 24, r'"localhost:23" is not defined', 'under "services"'),
     # values and units
     (LONG + "timeouts: {idle: 5}\n", 6, 18, r'"idle" needs a unit', "5s"),
     (LONG + "timeouts: {idle: 5parsec}\n", 6, 18, r'"idle"', None),
