@@ -21,6 +21,7 @@ export async function withPage(options, use) {
     headless: true,
     chromiumSandbox: process.getuid() !== 0,
     args: FLAGS,
+    ignoreHTTPSErrors: Boolean(options.insecure), // the test's own authority
     viewport: options.viewport || { width: 1280, height: 800 },
     colorScheme: options.colorScheme || "light",
   });

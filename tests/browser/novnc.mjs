@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 the wsbridge authors
 //
-// Debian's noVNC: connects, sees a picture, types into the remote xterm. {url, command, shot, small}
+// Debian's noVNC: connects, sees a picture, types into the remote xterm. {url, command, shot, insecure}
 import { args, sleep, until, withPage } from "./lib.mjs";
 
-await withPage({ viewport: { width: 880, height: 520 }, ignore: /favicon|404/ }, async (page) => {
+await withPage({ insecure: args.insecure, viewport: { width: 880, height: 520 }, ignore: /favicon|404/ }, async (page) => {
   await page.goto(args.url);
   await page.waitForFunction(() => document.documentElement.classList.contains("noVNC_connected"));
   const canvas = page.locator("#noVNC_container canvas");

@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 from harness import free_port, wait_for
+from tlsparts import Authority
 
 NOVNC = "/usr/share/novnc"
 
@@ -57,3 +58,21 @@ def test_typing_into_a_remote_desktop(bridge, desktop, node, tmp_path, shot):
     br.wait_log(r" session .*closed_by=client")
     (line,) = br.log_lines(r" session .*closed_by=")
     assert int(re.search(r"bytes_down=(\d+)", line)[1]) > 10000
+
+
+def test_typing_over_tls(bridge, desktop, node, tmp_path, shot):
+    """The page over https and the WebSocket over wss, on one port."""
+    cert, key = Authority(tmp_path / "ca").make("localhost", ["DNS:localhost"])
+    br = bridge(files=NOVNC, to=f"127.0.0.1:{desktop}", tls={"cert": cert, "key": key})
+    done = tmp_path / "typed"
+    got = node(
+        "novnc.mjs",
+        url=f"https://localhost:{br.port}/vnc.html?autoconnect=true&path=websockify",
+        command=f"echo hello > {done}",
+        insecure=True,
+        shot=shot("novnc-tls.png"),
+    )
+    assert wait_for(lambda: done.exists() and done.read_text(), 5, "what was typed") == "hello\n"
+    assert got["colours"] > 2
+    (line,) = br.wait_log(r" session .*closed_by=client")
+    assert "tls=TLSv1.3" in line

@@ -290,6 +290,7 @@ def test_the_manager_hears_of_start_reload_and_end(bridge, manager):
     assert "STATUS=" in hears("READY=1")
     b.term()
     hears("STOPPING=1")
+    assert b.wait() == 0
 
 
 def test_the_watchdog_is_fed_while_all_workers_answer(bridge, manager):
