@@ -35,6 +35,7 @@ struct server {
     unsigned running;
     bool draining;
     bool stopping;
+    bool cut; /* connections were open when everything had to stop */
     struct timer drain_timer;
     struct timer tick;
     uint64_t ticks;
@@ -115,6 +116,7 @@ static void stop_now(struct server *sv, const char *why)
     if (sv->stopping)
         return;
     sv->stopping = true;
+    sv->cut = atomic_load(&sv->shared.connections) > 0;
     manager_stopping(&sv->manager, why);
     log_event(sv->shared.log, LOG_INFO, "stopping", KV("why", why),
               KV_U("connections", atomic_load(&sv->shared.connections)));
@@ -411,7 +413,7 @@ int server_run(struct settings *s, const struct settings_source *src)
         if (sv.running)
             loop_run(sv.loop);
         unwatch_signals(&sv);
-        log_event(sv.shared.log, LOG_INFO, "stopped", KV_B("orderly", !sv.stopping));
+        log_event(sv.shared.log, LOG_INFO, "stopped", KV_B("orderly", !sv.cut));
     }
     server_fini(&sv);
     return rc;
