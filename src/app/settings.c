@@ -461,6 +461,22 @@ static void settings_free(struct ref *ref)
     arena_free(s->arena); /* with the struct itself */
 }
 
+/* Bind would say "in use by another program", and only at start. */
+static void check_addresses(struct cfg_load *load, const struct settings *s)
+{
+    for (size_t n = 0; n < s->listeners.n; n++) {
+        const struct listener_settings *l = settings_listener(s, n);
+        for (size_t i = 0; i < l->n_addrs; i++)
+            for (size_t m = 0; m <= n; m++) {
+                const struct listener_settings *o = settings_listener(s, m);
+                for (size_t j = 0; j < (m < n ? o->n_addrs : i); j++)
+                    if (addr_collide(&l->addrs[i], &o->addrs[j]))
+                        cfg_error(load, l->address.nodes[i], "remove one of the two, or give it another port",
+                                  "\"%s\" cannot be listened on beside \"%s\"", l->address.v[i], o->address.v[j]);
+            }
+    }
+}
+
 static void settings_resolve(struct cfg_load *load, const struct cfg_node *root, struct settings *s,
                              struct tls_tickets *tickets)
 {
@@ -480,6 +496,7 @@ static void settings_resolve(struct cfg_load *load, const struct cfg_node *root,
         resolve_service(load, s, &r[i], &names);
         open_root(load, &r[i]);
     }
+    check_addresses(load, s);
     route_check_all(load, r, s->routes.n);
     if (!make_listener_routes(s))
         cfg_error(load, root, NULL, "out of memory");

@@ -108,6 +108,20 @@ static int add_named(struct sockets *k, size_t which, const char *text)
     return -1;
 }
 
+/* Every address of both families is one socket, unless the IPv4 ones have a listener of their own: the kernel would not
+ * let both take them. */
+static void part_families(struct sockets *k)
+{
+    for (size_t i = 0; i < k->n; i++)
+        for (size_t j = 0; j < k->n; j++) {
+            struct socket_place *p = &k->places[i];
+            const struct addr *o = &k->places[j].addr;
+            if (p->addr.u.sa.sa_family == AF_INET6 && addr_is_any(&p->addr) && o->u.sa.sa_family == AF_INET &&
+                addr_is_any(o) && o->u.in4.sin_port == p->addr.u.in6.sin6_port)
+                p->v6_only = true;
+        }
+}
+
 static int find_places(struct sockets *k, const struct settings *s)
 {
     size_t room = k->handed.n + 1;
@@ -132,6 +146,7 @@ static int find_places(struct sockets *k, const struct settings *s)
             add(k, &p);
         }
     }
+    part_families(k);
     return 0;
 }
 
@@ -140,9 +155,9 @@ static int find_places(struct sockets *k, const struct settings *s)
 
 /* Two programs of one user may share a port with SO_REUSEPORT, and each would get some of the clients: a mistake that
  * nobody would understand. So one socket that does not share asks first whether the port is free. */
-static bool address_is_free(const struct addr *a, char *why, size_t cap)
+static bool address_is_free(const struct addr *a, bool v6_only, char *why, size_t cap)
 {
-    static const struct listen_options alone = {0};
+    const struct listen_options alone = {.v6_only = v6_only};
     int fd = socket_listen(a, &alone, why, cap);
 
     if (fd < 0)
@@ -168,13 +183,14 @@ static int open_place(const struct socket_place *p, const struct settings *s, st
 {
     const struct listener_settings *l = settings_listener(s, p->which);
     bool shared = p->handed || p->addr.u.sa.sa_family == AF_UNIX;
-    struct listen_options opt = {.reuse_port = !shared && n > 1, .has_mode = l->has_mode, .mode = l->mode};
+    struct listen_options opt = {
+        .reuse_port = !shared && n > 1, .has_mode = l->has_mode, .mode = l->mode, .v6_only = p->v6_only};
     struct socket_options tune = front_socket_options(l);
     char why[256] = "no descriptors";
     char text[ADDR_TEXT_MAX];
     int first = -1;
 
-    if (opt.reuse_port && !address_is_free(&p->addr, why, sizeof why)) {
+    if (opt.reuse_port && !address_is_free(&p->addr, p->v6_only, why, sizeof why)) {
         fprintf(stderr, "wsbridge: cannot listen on %s: %s\n", addr_format(&p->addr, text), why);
         return -1;
     }

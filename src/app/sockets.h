@@ -16,6 +16,7 @@ struct socket_place {
     struct addr addr;
     struct handed_fd *handed; /* NULL: ours to open */
     const char *text;         /* as written */
+    bool v6_only;             /* another place has the IPv4 addresses of the port */
 };
 
 struct sockets {

@@ -324,3 +324,29 @@ bool cidr_match(const struct cidr *c, const struct ip_port *ip)
 {
     return c->family == ip->family && prefix_equal(c->ip, ip->ip, c->bits);
 }
+
+/* --- listening -----------------------------------------------------------------------------------------------------
+ */
+
+bool addr_is_any(const struct addr *a)
+{
+    if (a->u.sa.sa_family == AF_INET)
+        return a->u.in4.sin_addr.s_addr == htonl(INADDR_ANY);
+    return a->u.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
+}
+
+bool addr_collide(const struct addr *a, const struct addr *b)
+{
+    int fa = a->u.sa.sa_family;
+    int fb = b->u.sa.sa_family;
+
+    if (fa == AF_UNIX || fb == AF_UNIX)
+        return fa == fb && a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
+    if ((fa != AF_INET && fa != AF_INET6) || (fb != AF_INET && fb != AF_INET6))
+        return false;
+    if (a->u.in4.sin_port != b->u.in4.sin_port) /* at the same place in both families */
+        return false;
+    if (fa == fb)
+        return addr_is_any(a) || addr_is_any(b) || memcmp(&a->u, &b->u, a->len) == 0;
+    return addr_is_any(a) != addr_is_any(b) && addr_is_any(fa == AF_INET6 ? a : b);
+}

@@ -2,12 +2,14 @@
 # Copyright (c) 2026 the wsbridge authors
 """The command line: exit codes, help, versions, the check (-t), the effective configuration (-T), the short form."""
 
+import json
 import os
 import re
 import socket
 
 import pytest
 from harness import ROOT, free_port, needs_ipv6, program
+from wsclient import WebSocket
 
 GOOD = "listen: 127.0.0.1:6080\nto: 127.0.0.1:5901\n"
 
@@ -260,3 +262,35 @@ def test_no_colour_into_a_pipe(tmp_path):
 def test_start_warns_of_readable_secrets_and_open_listeners_only_when_so(bridge):
     br = bridge(to="builtin:echo")
     assert not re.search(r"\bwarn (?!few_descriptors)", br.log()), br.log()
+
+
+# --- several addresses ------------------------------------------------------------------------------------------------
+
+
+def on_addresses(*addresses):
+    return {
+        "listeners": [{"address": list(addresses)}],
+        "services": {"echo": {"to": "builtin:echo"}},
+        "routes": [{"path": "/", "service": "echo"}],
+    }
+
+
+@needs_ipv6
+@pytest.mark.parametrize("order", [("0.0.0.0", "[::]"), ("[::]", "0.0.0.0")])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_both_families_in_two_words(bridge, order, workers):
+    """As config/reference.yaml shows it."""
+    port = free_port()
+    br = bridge(port=port, process={"workers": workers}, **on_addresses(*(f"{host}:{port}" for host in order)))
+    for host in ("127.0.0.1", "::1"):
+        with WebSocket((host, port)) as w:
+            assert w.open("/", check=False).status == 101
+
+
+@pytest.mark.parametrize("a,b", [("127.0.0.1:{}", "127.0.0.1:{}"), ("{}", "127.0.0.1:{}"), ("unix:/tmp/s{}", "unix:/tmp/s{}")])
+def test_two_listeners_of_one_address(tmp_path, a, b):
+    port = free_port()
+    config = tmp_path / "w.yaml"
+    config.write_text(json.dumps(on_addresses(a.format(port), b.format(port))))
+    r = program("-t", "-c", config)
+    assert r.returncode == 78 and "cannot be listened on beside" in r.stderr, r.stderr

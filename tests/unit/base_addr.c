@@ -246,12 +246,51 @@ static void blocks_match(void **state)
     assert_false(cidr_match(&any, &unix_peer));
 }
 
+static void listeners_collide(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool collide;
+    } cases[] = {
+        {"127.0.0.1:80", "127.0.0.1:80", true},
+        {"127.0.0.1:80", "127.0.0.1:81", false},
+        {"127.0.0.1:80", "127.0.0.2:80", false},
+        {"0.0.0.0:80", "127.0.0.1:80", true},
+        {"0.0.0.0:80", "0.0.0.0:80", true},
+        {"0.0.0.0:80", "127.0.0.1:81", false},
+        {"[::]:80", "[::]:80", true},
+        {"[::]:80", "[::1]:80", true},
+        {"[::1]:80", "[::1]:80", true},
+        {"[::1]:80", "[::2]:80", false},
+        {"[::1]:80", "127.0.0.1:80", false},
+        {"[::1]:80", "0.0.0.0:80", false},
+        {"[::]:80", "127.0.0.1:80", true},
+        {"[::]:80", "0.0.0.0:80", false}, /* the one that parts them */
+        {"unix:/a", "unix:/a", true},
+        {"unix:/a", "unix:/b", false},
+        {"unix:/a", "[::]:80", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct addr v[2];
+        const char *text[] = {cases[i].a, cases[i].b};
+        for (size_t j = 0; j < 2; j++)
+            assert_true(strncmp(text[j], "unix:", 5) ? addr_parse_ip_port(slice_of(text[j]), &v[j])
+                                                     : addr_parse_unix(slice_of(text[j] + 5), &v[j]));
+        if (addr_collide(&v[0], &v[1]) != cases[i].collide || addr_collide(&v[1], &v[0]) != cases[i].collide)
+            fail_msg("%s and %s", text[0], text[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ip_and_port_round_trip),       cmocka_unit_test(wrong_addresses_are_refused),
-        cmocka_unit_test(host_and_port_split),          cmocka_unit_test(unix_paths),
-        cmocka_unit_test(mapped_addresses_become_ipv4), cmocka_unit_test(blocks_match),
+        cmocka_unit_test(ip_and_port_round_trip),
+        cmocka_unit_test(wrong_addresses_are_refused),
+        cmocka_unit_test(host_and_port_split),
+        cmocka_unit_test(unix_paths),
+        cmocka_unit_test(mapped_addresses_become_ipv4),
+        cmocka_unit_test(blocks_match),
+        cmocka_unit_test(listeners_collide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
