@@ -32,7 +32,7 @@ _wsbridge()
             ;;
     esac
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W '--web --index --origin --log --config --check --print --reload --version --help
+        COMPREPLY=($(compgen -W '--web --index --origin --log --inetd --config --check --print --reload --version --help
             --print-reference --print-schema --print-mdoc' -- "$cur"))
         return
     fi

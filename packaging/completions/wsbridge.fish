@@ -6,6 +6,7 @@ complete -c wsbridge -l index -x -a 'index.html vnc.html' -d 'The file that stan
 complete -c wsbridge -l origin -x -a 'same any https://' -d 'Pages that may connect'
 complete -c wsbridge -l log -x -a 'error warn info debug' -d 'The least important messages that are written'
 complete -c wsbridge -s c -l config -r -F -d 'A configuration file or directory'
+complete -c wsbridge -l inetd -d 'Serve descriptor 0'
 complete -c wsbridge -s t -l check -d 'Check the configuration and exit'
 complete -c wsbridge -s T -l print -d 'Print the effective configuration and exit'
 complete -c wsbridge -l reload -x -a '(pgrep -x wsbridge)' -d 'Have a running one read its configuration again'

@@ -11,6 +11,7 @@
 #include "http/fields.h"
 #include "http/write.h"
 #include "obs/log.h"
+#include "tls/stream.h"
 
 #define FIELDS_MAX 24
 #define ANSWER_BUFFER ((size_t)64 << 10)
@@ -217,7 +218,8 @@ void conn_record(struct front_conn *c, const char *why)
 {
     struct http_exchange *x = &c->x;
     char peer[ADDR_TEXT_MAX];
-    struct kv kv[12];
+    struct kv kv[13];
+    struct tls_info tls;
     size_t n = 0;
 
     if (log_wants_access(c->env->log)) {
@@ -232,6 +234,10 @@ void conn_record(struct front_conn *c, const char *why)
         kv[n++] = (struct kv)KV_I("status", c->status);
         kv[n++] = (struct kv)KV_U("bytes", c->body_sent);
         kv[n++] = (struct kv)KV_F("seconds", loop_now(c->env->loop) - x->started);
+        if (c->stream && tls_stream_info(c->stream, &tls) && tls.cipher) {
+            kv[n++] = (struct kv)KV("tls", tls.version);
+            kv[n++] = (struct kv)KV("cipher", tls.cipher);
+        }
         if (why)
             kv[n++] = (struct kv)KV("reason", why);
         log_access(c->env->log, "request", kv, n);

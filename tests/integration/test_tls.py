@@ -83,6 +83,7 @@ def test_curl_gets_a_file(bridge, ca, tmp_path):
         ["curl", "-s", "--cacert", ca.cert, "--resolve", f"localhost:{b.port}:127.0.0.1", f"https://localhost:{b.port}/"],
         capture_output=True, text=True, timeout=30)  # fmt: skip
     assert r.stdout == "hello"
+    assert b.wait_log("access request .*status=200 .*tls=TLSv1.3 cipher=TLS_")
 
 
 def test_a_certificate_for_each_name(bridge, ca):
