@@ -346,14 +346,16 @@ static int server_init(struct server *sv)
     if (sv->sockets.connected >= 0)
         sv->n_workers = 1;
     sv->workers = calloc(sv->n_workers, sizeof *sv->workers);
+    if (sv->loop) { /* server_fini cancels them whenever there is a loop */
+        timer_init(&sv->drain_timer, sv->loop, drain_over);
+        timer_init(&sv->tick, sv->loop, on_tick);
+    }
     if (!sv->loop || !sv->shared.resolver || !sv->workers)
         goto no_memory;
     raise_descriptor_limit(sv);
     for (unsigned i = 0; i < sv->n_workers; i++)
         if (worker_init(&sv->workers[i], i, sv->n_workers, &sv->shared, sv->settings) != 0)
             goto no_memory;
-    timer_init(&sv->drain_timer, sv->loop, drain_over);
-    timer_init(&sv->tick, sv->loop, on_tick);
     timer_set(&sv->tick, 1);
     if (sockets_open(&sv->sockets, sv->settings, sv->workers, sv->n_workers) != 0)
         return EXIT_NO_PERMISSION;

@@ -18,7 +18,9 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "net/stream.h"
 
@@ -204,6 +206,16 @@ static void on_epoch(struct ev_loop *ev, ev_timer *w, int revents)
 {
 }
 
+/* libev makes a descriptor for its wake-ups when the first is asked for, and aborts when there is none. */
+static bool has_descriptor(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 struct loop *loop_new(void)
 {
     struct loop *l = calloc(1, sizeof(*l));
@@ -213,7 +225,9 @@ struct loop *loop_new(void)
     l->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!l->ev)
         l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-    if (!l->ev) {
+    if (!l->ev || !has_descriptor()) {
+        if (l->ev)
+            ev_loop_destroy(l->ev);
         free(l);
         return NULL;
     }

@@ -238,6 +238,8 @@ static inline void rig_settle(struct rig *r)
         if (++turns > 100000)
             fail_msg("spinning: front wants %u, back wants %u", r->front.wanted, r->back.wanted);
     } while (readies != r->front.readies + r->back.readies);
+    if (!rig_over(r) && rig_session(r)->state == SESSION_RELAY)
+        session_check(rig_session(r));
 }
 
 /* A session that relays, with its 101 out. */
