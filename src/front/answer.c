@@ -73,7 +73,7 @@ static struct http_response response(struct front_conn *c, int status, struct ht
     return (struct http_response){
         .status = status,
         .keep_alive = c->keep_alive,
-        .http10 = c->head.minor == 0,
+        .http10 = c->head && c->head->minor == 0,
         .date = (int64_t)(clock_wall_ms() / 1000),
         .fields = all,
         .n_fields = n,
@@ -109,7 +109,7 @@ void conn_exchange_reply(struct http_exchange *x, int status, const struct http_
     if (text.n && !has_field(all, n, SLICE("Content-Type")))
         all[n++] = (struct http_field){SLICE("Content-Type"), SLICE("text/plain; charset=utf-8")};
     /* Another request may hide in the bytes of one that asked for a WebSocket and was refused: do not look. */
-    if (c->head.upgrade || (status >= 400 && status != 404))
+    if (c->head->upgrade || (status >= 400 && status != 404))
         c->keep_alive = false;
     r = response(c, status, all, n);
     r.content_length = text.n;
@@ -150,7 +150,8 @@ void conn_refuse(struct front_conn *c, int status, const char *why)
     }
     c->keep_alive = false;
     c->head_only = false;
-    c->head.minor = 1;
+    if (c->head)
+        c->head->minor = 1;
     strbuf_init(&text, line, sizeof line);
     strbuf_printf(&text, "%s\n", why);
     all[0] = (struct http_field){SLICE("Content-Type"), SLICE("text/plain; charset=utf-8")};
@@ -227,8 +228,8 @@ void conn_record(struct front_conn *c, const char *why)
         kv[n++] = (struct kv)KV("peer", ip_port_format(&x->peer, peer));
         kv[n++] = (struct kv)KV("listener", c->listener->name);
         if (x->head) {
-            kv[n++] = (struct kv)KV_S("method", c->head.method_text);
-            kv[n++] = (struct kv)KV_S("host", c->head.authority);
+            kv[n++] = (struct kv)KV_S("method", c->head->method_text);
+            kv[n++] = (struct kv)KV_S("host", c->head->authority);
             kv[n++] = (struct kv)KV_S("path", x->url.path);
         }
         kv[n++] = (struct kv)KV_I("status", c->status);

@@ -184,7 +184,7 @@ static bool step_proxy(struct front_conn *c)
     size_t used = 0;
     ssize_t n;
 
-    if (!conn_take_input(c))
+    if (!conn_take_input(c, conn_input_max(c)))
         return turn_away(c, "proxy_refused", "out of memory");
     for (;;) {
         if (b->tail == b->cap)
@@ -317,7 +317,7 @@ bool begin_identify(struct front_conn *c)
 
     if (!trust->n && !trust->unix_peers)
         return true;
-    switch (forwarded_read(&c->head, &c->peer, trust, FORWARDED_BOTH, &f)) {
+    switch (forwarded_read(c->head, &c->peer, trust, FORWARDED_BOTH, &f)) {
     case FORWARDED_NONE:
         return true;
     case FORWARDED_BAD:
@@ -345,7 +345,7 @@ void begin_redirect(struct front_conn *c)
     struct strbuf b;
     char *text;
 
-    if (c->head.upgrade) {
+    if (c->head->upgrade) {
         conn_refuse(c, 403, "This port speaks TLS: use wss://.");
         return;
     }

@@ -13,7 +13,9 @@
 #include "http/write.h"
 #include "obs/log.h"
 
-#define DRAIN_SECONDS 1.0                  /* for a request that is on its way when we are told to go */
+#define DRAIN_SECONDS 1.0 /* for a request that is on its way when we are told to go */
+#define HEAD_CAP POOL_MIN /* the size of pooled buffer that holds a head */
+_Static_assert(sizeof(struct http_head) <= HEAD_CAP, "and of the pool's own sizes");
 #define LINGER_BYTES_MAX ((size_t)1 << 20) /* what a refused client may still send before it is cut off */
 
 static void conn_reap(struct loop_task *t)
@@ -21,6 +23,24 @@ static void conn_reap(struct loop_task *t)
     struct front_conn *c = container_of(t, struct front_conn, reap);
     free(c->path);
     free(c);
+}
+
+static bool take_head(struct front_conn *c)
+{
+    size_t cap = HEAD_CAP;
+
+    if (c->head)
+        return true;
+    c->head = (void *)pool_take(c->env->pool, HEAD_CAP, &cap);
+    if (c->head)
+        memset(c->head, 0, offsetof(struct http_head, fields)); /* what was refused has one that is not filled */
+    return c->head != NULL;
+}
+
+static void drop_head(struct front_conn *c)
+{
+    pool_give(c->env->pool, (uint8_t *)c->head, HEAD_CAP);
+    c->head = NULL;
 }
 
 static void buf_drop(struct front_conn *c, struct conn_buf *b)
@@ -45,6 +65,7 @@ void conn_end(struct front_conn *c, enum stream_end how)
     c->body = NULL;
     buf_drop(c, &c->in);
     buf_drop(c, &c->out);
+    drop_head(c);
     list_remove(&c->link);
     if (c->stream)
         stream_free(c->stream, how);
@@ -105,15 +126,37 @@ static void conn_deadline(struct timer *t)
     }
 }
 
-bool conn_take_input(struct front_conn *c)
+size_t conn_input_max(const struct front_conn *c)
+{
+    return MIN_OF(c->parser.max + 1024, POOL_MAX);
+}
+
+bool conn_take_input(struct front_conn *c, size_t want)
 {
     struct conn_buf *b = &c->in;
 
     if (!b->p) {
-        b->p = pool_take(c->env->pool, MIN_OF(c->parser.max + 1024, POOL_MAX), &b->cap);
+        b->p = pool_take(c->env->pool, want, &b->cap);
         b->head = b->tail = 0;
     }
     return b->p != NULL;
+}
+
+/* Most heads fit into the smallest buffer, which is the size that sessions use too: what a burst of connections leaves
+ * in the pool is then not lost on an idle process. */
+static bool in_grow(struct front_conn *c)
+{
+    struct conn_buf *b = &c->in;
+    size_t cap;
+    uint8_t *p = pool_take(c->env->pool, b->cap * 2, &cap);
+
+    if (!p)
+        return false;
+    memcpy(p, b->p, b->tail);
+    pool_give(c->env->pool, b->p, b->cap);
+    b->p = p;
+    b->cap = cap;
+    return true;
 }
 
 /* While a handler has the request, its views point into the input, which may not move then. */
@@ -121,7 +164,7 @@ static bool in_is_full(const struct front_conn *c)
 {
     const struct conn_buf *b = &c->in;
 
-    return b->p && b->tail == b->cap && (b->head == 0 || c->state == CONN_HANDLING);
+    return b->p && b->tail == b->cap && (c->state == CONN_HANDLING || (b->head == 0 && b->cap >= conn_input_max(c)));
 }
 
 /* Makes room behind the input and reads once. */
@@ -131,11 +174,14 @@ static enum io conn_fill(struct front_conn *c)
     size_t got = 0;
     enum io io;
 
-    if (!conn_take_input(c))
+    if (!conn_take_input(c, POOL_MIN))
         return IO_FAIL;
     if (in_is_full(c))
         return IO_AGAIN; /* HANDLING holds early frames; a head as long as this was refused before */
-    if (b->tail == b->cap) {
+    if (b->tail == b->cap && b->head == 0) {
+        if (!in_grow(c))
+            return IO_FAIL;
+    } else if (b->tail == b->cap) {
         memmove(b->p, b->p + b->head, b->tail - b->head);
         b->tail -= b->head;
         b->head = 0;
@@ -203,7 +249,7 @@ static bool make_exchange(struct front_conn *c)
 
     memset(x, 0, sizeof *x);
     x->ops = &conn_exchange_ops;
-    x->head = &c->head;
+    x->head = c->head;
     x->id = worker_env_id(c->env);
     x->listener = c->listener;
     x->listener_name = slice_of(c->listener->name);
@@ -213,7 +259,7 @@ static bool make_exchange(struct front_conn *c)
     x->local = c->local;
     x->secure = c->secure;
     x->transport = c->stream;
-    http_url_split(c->head.target, &x->url);
+    http_url_split(c->head->target, &x->url);
     free(c->path);
     c->path = malloc(x->url.path.n + 1);
     if (!c->path) {
@@ -221,7 +267,7 @@ static bool make_exchange(struct front_conn *c)
         return false;
     }
     strbuf_init(&out, c->path, x->url.path.n + 1);
-    if (c->head.method == HTTP_OPTIONS && slice_eq(c->head.target, SLICE("*"))) {
+    if (c->head->method == HTTP_OPTIONS && slice_eq(c->head->target, SLICE("*"))) {
         conn_refuse(c, 405, "OPTIONS is not answered here.");
         return false;
     }
@@ -230,7 +276,7 @@ static bool make_exchange(struct front_conn *c)
         return false;
     }
     x->path = strbuf_slice(&out);
-    if (c->head.authority.n && !http_authority_parse(c->head.authority, &x->authority)) {
+    if (c->head->authority.n && !http_authority_parse(c->head->authority, &x->authority)) {
         conn_refuse(c, 400, "The Host is malformed.");
         return false;
     }
@@ -241,8 +287,8 @@ static void conn_dispatch(struct front_conn *c, size_t used)
 {
     c->used = used;
     /* A body is nothing that anybody here wants: it is not read, and framing ends with this answer. */
-    c->keep_alive = c->head.keep_alive && !c->head.chunked && c->head.content_length == 0 && !c->env->draining;
-    c->head_only = c->head.method == HTTP_HEAD;
+    c->keep_alive = c->head->keep_alive && !c->head->chunked && c->head->content_length == 0 && !c->env->draining;
+    c->head_only = c->head->method == HTTP_HEAD;
     timer_cancel(&c->timer);
     if (!make_exchange(c))
         return;
@@ -269,8 +315,12 @@ static bool step_request(struct front_conn *c)
 
     for (;;) {
         bool first = b->tail == b->head;
+        if (!first && !take_head(c)) {
+            conn_end(c, STREAM_END_CLEAN);
+            return false;
+        }
         if (!first) {
-            switch (http_head_parse(&c->parser, (char *)b->p + b->head, b->tail - b->head, &c->head, &used, &bad)) {
+            switch (http_head_parse(&c->parser, (char *)b->p + b->head, b->tail - b->head, c->head, &used, &bad)) {
             case HTTP_PARSE_DONE:
                 conn_dispatch(c, used);
                 return true;
@@ -316,6 +366,7 @@ static void watch_client(struct front_conn *c)
 
 static void next_request(struct front_conn *c)
 {
+    drop_head(c);
     c->in.head += c->used;
     c->used = 0;
     c->served = true;

@@ -69,8 +69,8 @@ struct front_conn {
     struct conn_buf in;
     struct conn_buf out;
     struct http_parser parser;
-    struct http_head head;
-    char *path; /* decoded */
+    struct http_head *head; /* pooled, as large as everything else here together; only while there is a request */
+    char *path;             /* decoded */
     const struct listener_settings *listener;
     struct ref *snapshot;
     struct ip_port peer;  /* the one that is connected to us, or whom its PROXY header names */
@@ -90,7 +90,8 @@ void conn_run(struct front_conn *c);
 void conn_end(struct front_conn *c, enum stream_end how);
 
 /* Makes sure of an input buffer; false when out of memory. */
-MUST_CHECK bool conn_take_input(struct front_conn *c);
+MUST_CHECK bool conn_take_input(struct front_conn *c, size_t want);
+size_t conn_input_max(const struct front_conn *c); /* what the longest head needs */
 
 /* --- begin.c --- */
 
