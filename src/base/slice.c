@@ -22,8 +22,9 @@ bool slice_eq_nocase(struct slice a, struct slice b)
 {
     if (a.n != b.n)
         return false;
-    for (size_t i = 0; i < a.n; i++) {
-        if (lower(a.p[i]) != lower(b.p[i]))
+    /* From the end: names of one length that differ most often begin alike (Sec-WebSocket-). */
+    for (size_t i = a.n; i > 0; i--) {
+        if (a.p[i - 1] != b.p[i - 1] && lower(a.p[i - 1]) != lower(b.p[i - 1]))
             return false;
     }
     return true;
