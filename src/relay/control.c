@@ -9,16 +9,6 @@
 
 #include "relay/relay.h"
 
-bool control_waits(const struct session *s)
-{
-    return s->control || (s->close_queued && !s->close_sent);
-}
-
-bool control_begun(const struct session *s)
-{
-    return s->control && s->control->off;
-}
-
 static void put_frame(struct session *s, uint8_t opcode, const uint8_t *payload, size_t n)
 {
     struct control *c = s->control;

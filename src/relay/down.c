@@ -9,11 +9,6 @@
 
 #define HEADROOM 16 /* WS_SERVER_HEADER_MAX and a bit, so that the payload starts aligned */
 
-bool down_waits(const struct session *s)
-{
-    return !s->front_mute && (!lane_empty(&s->down) || s->in_pipe || control_waits(s));
-}
-
 /* Nobody is left to hear the backend, but it is read: a backend that blocks in its write would never read our last
  * bytes, and closing a socket with unread input resets it and destroys them. */
 static bool down_discard(struct session *s, size_t *budget)

@@ -183,12 +183,23 @@ bool up_out(struct session *s);
 bool up_has_room(const struct session *s);
 bool down_in(struct session *s, size_t *budget);
 bool down_out(struct session *s);
-void down_drop(struct session *s);        /* throws away what waits for the client, buffers and pipe included */
-bool down_waits(const struct session *s); /* something for the client waits to be written */
+void down_drop(struct session *s); /* throws away what waits for the client, buffers and pipe included */
 
 /* --- control.c --- */
-bool control_waits(const struct session *s);
-bool control_begun(const struct session *s); /* a control frame is half out: nothing may leave before its rest */
+static inline bool control_waits(const struct session *s)
+{
+    return s->control || (s->close_queued && !s->close_sent);
+}
+/* A control frame is half out: nothing may leave before its rest. */
+static inline bool control_begun(const struct session *s)
+{
+    return s->control && s->control->off;
+}
+/* Something for the client waits to be written. */
+static inline bool down_waits(const struct session *s)
+{
+    return !s->front_mute && (!lane_empty(&s->down) || s->in_pipe || control_waits(s));
+}
 void control_pong(struct session *s, const uint8_t *payload, size_t n);
 bool control_ping(struct session *s); /* false: no room for it now */
 enum io control_out(struct session *s, bool *moved);

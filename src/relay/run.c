@@ -200,6 +200,13 @@ void session_check(const struct session *s)
     (void)lanes;
 }
 
+/* The common end of a run, seen without another round: all was passed on, and neither side has more. */
+static bool at_rest(const struct session *s)
+{
+    return s->front_state == FRONT_OPEN && s->back_state == BACK_OPEN && (s->front->blocked & STREAM_READ) &&
+           (s->back->blocked & STREAM_READ) && lane_empty(&s->up) && !down_waits(s);
+}
+
 void session_run(struct session *s)
 {
     size_t budget = BUDGET;
@@ -218,6 +225,7 @@ void session_run(struct session *s)
             session_end(s);
             return;
         }
+        moved = moved && !at_rest(s);
         s->again = s->again || moved;
         if (moved && budget == 0) {
             loop_defer(s->env->loop, &s->turn);

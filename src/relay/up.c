@@ -59,8 +59,9 @@ static bool up_decode(struct session *s)
     struct lane *l = &s->up;
     bool moved = false;
 
-    while (!wants_more(s) && s->front_state <= FRONT_CLOSING) {
+    while (l->raw < l->tail && s->front_state <= FRONT_CLOSING) {
         struct ws_event ev;
+        size_t used;
         size_t n = l->tail - l->raw;
 
         if (s->builtin) {
@@ -70,7 +71,11 @@ static bool up_decode(struct session *s)
         if (n == 0)
             break;
         /* `raw` moves before the event is looked at: an event may end the input and with it the rest. */
-        l->raw += (uint32_t)ws_decode_slide(&s->decoder, l->buf + l->raw, n, l->buf + l->mark, &ev);
+        used = ws_decode_slide(&s->decoder, l->buf + l->raw, n, l->buf + l->mark, &ev);
+        l->raw += (uint32_t)used;
+        moved = moved || used;
+        if (UNLIKELY(ev.type == WS_EV_MORE) && wants_more(s))
+            break;
         up_event(s, &ev);
         moved = true;
     }
@@ -89,7 +94,8 @@ bool up_has_room(const struct session *s)
 {
     const struct lane *l = &s->up;
 
-    if (!wants_more(s)) /* decoding waits (for the echo to be read): reading more would not help it */
+    /* Decoding waits (for the echo to be read): reading more would not help it. */
+    if (l->raw < l->tail && !wants_more(s))
         return false;
     return !l->buf || l->tail < l->cap || l->head > 0;
 }
