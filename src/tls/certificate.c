@@ -5,6 +5,7 @@
  * certificate are a pair, whether the chain continues, whether the OCSP response is about this certificate.
  */
 #include "tls/certificate.h"
+#include "tls/files.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -45,8 +46,13 @@ static int64_t unix_time(const ASN1_TIME *t)
 
 static BIO *open_file(const char *path, const struct tls_certificate_settings *s, struct tls_report *r)
 {
+    const char *why = tls_file_trouble(path);
     BIO *b;
 
+    if (why) {
+        tls_say(r, TLS_ERROR, s->node, "cannot read %s: %s", path, why);
+        return NULL;
+    }
     errno = 0;
     b = BIO_new_file(path, "r");
     if (!b) {
@@ -303,12 +309,13 @@ static const char *parse_ocsp(struct tls_certificate *c, const uint8_t *der, int
 static void load_ocsp(struct tls_certificate *c, const struct tls_certificate_settings *s, int64_t now,
                       struct tls_report *r)
 {
-    FILE *f = fopen(s->ocsp, "re");
-    const char *why = NULL;
+    const char *why = tls_file_trouble(s->ocsp);
+    FILE *f = why ? NULL : fopen(s->ocsp, "re");
     size_t n = 0;
 
     if (!f) {
-        tls_say(r, TLS_WARNING, s->node, "cannot read %s: %s; no OCSP response is stapled", s->ocsp, strerror(errno));
+        tls_say(r, TLS_WARNING, s->node, "cannot read %s: %s; no OCSP response is stapled", s->ocsp,
+                why ? why : strerror(errno));
         return;
     }
     c->ocsp = malloc(OCSP_MAX);

@@ -7,6 +7,7 @@
  * an idle session cost 10 KB instead of 45. Read-ahead takes header and body of a record from the kernel in one call.
  */
 #include "tls/common.h"
+#include "tls/files.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -140,6 +141,16 @@ X509_STORE *tls_store_new(const char *ca, const char *crl, const struct cfg_node
     X509_STORE *store = X509_STORE_new();
     X509_LOOKUP *lookup = store ? X509_STORE_add_lookup(store, X509_LOOKUP_file()) : NULL;
 
+    for (int i = 0; i < 2; i++) {
+        const char *path = i ? crl : ca;
+        const char *why = path ? tls_file_trouble(path) : NULL;
+
+        if (why) {
+            tls_say(r, TLS_ERROR, node, "cannot read %s: %s", path, why);
+            X509_STORE_free(store);
+            return NULL;
+        }
+    }
     ERR_clear_error();
     if (!lookup || X509_load_cert_file(lookup, ca, X509_FILETYPE_PEM) <= 0) {
         tls_say(r, TLS_ERROR, node, "cannot read authorities from %s: %s", ca, tls_reason("it holds none"));

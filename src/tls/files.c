@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 void tls_files_init(struct tls_files *f)
@@ -19,6 +20,15 @@ void tls_files_fini(struct tls_files *f)
 {
     free(f->v);
     tls_files_init(f);
+}
+
+const char *tls_file_trouble(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return strerrordesc_np(errno);
+    return S_ISREG(st.st_mode) ? NULL : S_ISDIR(st.st_mode) ? "it is a directory" : "it is not a regular file";
 }
 
 int tls_files_add(struct tls_files *f, const char *path)

@@ -38,6 +38,10 @@ void tls_files_init(struct tls_files *f);
 void tls_files_fini(struct tls_files *f);
 
 /* NULL paths are passed over. -1 when out of memory. */
+/* Why a file cannot be read, NULL when it can. Only regular files can: opening a pipe waits for its writer, reading a
+ * device may have no end, and whoever waits here takes no signals. */
+const char *tls_file_trouble(const char *path);
+
 MUST_CHECK int tls_files_add(struct tls_files *f, const char *path);
 
 /* Looks at every file and remembers it as used: call before reading them. */

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 the wsbridge authors
 """Listeners with TLS, from outside: who is served, who is turned away and what the log says of it, renewal."""
 
+import json
 import os
 import shutil
 import signal
@@ -497,3 +498,33 @@ def test_renewals_under_load_lose_no_session_and_no_memory(bridge, ca, context, 
         echoes(w)
     if not SANITIZED:
         assert b.rss() - memory < 2 << 20, (memory, b.rss())
+
+
+# --- files that are none ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["cert", "key", "client_ca"])
+@pytest.mark.parametrize("file", ["/dev/zero", "pipe"])
+def test_what_never_ends_is_no_certificate(tmp_path, ca, key, file):
+    if file == "pipe":
+        file = str(tmp_path / "pipe")
+        os.mkfifo(file)
+    parts = {"cert": ca.localhost[0], "key": ca.localhost[1], key: file}
+    if key == "client_ca":
+        parts["client_auth"] = "required"
+    config = tmp_path / "w.yaml"
+    config.write_text(json.dumps({"listen": free_port(), "to": "builtin:echo", "tls": {k: str(v) for k, v in parts.items()}}))
+    r = program("-t", "-c", config, timeout=5)
+    assert r.returncode == 78 and "it is not a regular file" in r.stderr, r.stderr
+
+
+def test_a_certificate_that_became_a_pipe_keeps_nobody_waiting(bridge, ca, tmp_path):
+    cert, key = (shutil.copy(f, tmp_path) for f in ca.localhost)
+    b = bridge(**settings(ca, (cert, key)))
+    os.unlink(cert)
+    os.mkfifo(cert)
+    b.process.send_signal(signal.SIGHUP)
+    b.wait_log("reload_failed")
+    assert b.log_lines("configuration .*not a regular file")
+    b.term()
+    assert b.wait(5) == 0
