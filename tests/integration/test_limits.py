@@ -175,3 +175,15 @@ def test_many_workers(bridge):
         ws = br.ws()
         ws.text(str(i))
         assert ws.recv_message().payload == str(i).encode()
+
+
+@pytest.mark.parametrize("files", range(6, 13))
+def test_too_few_descriptors_to_start(bridge, files):
+    """Either it starts, or it says what is missing."""
+    br = bridge(to="builtin:echo", open_files=files, process={"workers": 2}, wait=False)
+    wait_for(lambda: br.process.poll() is not None or br.log_lines(" listening "))
+    if br.process.poll() is None:
+        return
+    br.stopped = True
+    assert br.process.returncode in (1, 77), br.process.returncode
+    assert br.log_lines("^wsbridge: "), br.log()
