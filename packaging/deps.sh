@@ -39,7 +39,7 @@ debian_packages() {
     need_command make make
     echo libc6-dev libev-dev libyaml-dev libssl-dev pkg-config
     if [ "$what" = package ]; then
-        echo dpkg-dev debhelper fakeroot lintian devscripts rpm rpmlint mandoc python3 git
+        echo dpkg-dev debhelper fakeroot lintian devscripts rpm rpmlint mandoc git python3 python3-pytest python3-pytest-timeout
         # shells whose completions are read, and what a clean system is made, booted and put into a container with
         echo bash zsh fish shellcheck mmdebstrap systemd systemd-container uidmap buildah crun iproute2 util-linux
     fi
