@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the wsbridge authors
 #
-# Installs what building (`deps.sh build`), testing (`deps.sh test`) or making and testing packages (`deps.sh package`)
-# needs, from the system's own packages: apt-get on
+# Installs what building (`deps.sh build`), testing (`deps.sh test`), making packages (`deps.sh
+# package`) or testing those (`deps.sh package-test`) needs, from the system's own packages: apt-get on
 # Debian and its kin, dnf on Fedora and its kin. Only what is missing is installed, and when nothing is missing no
 # network is touched, so that the Makefile may call this before every build. Uses sudo when not root. On any other
 # system it says what is needed and goes on: the build itself will tell what it misses.
@@ -11,9 +11,9 @@ set -eu
 
 what=${1:-build}
 case $what in
-    build | test | package) ;;
+    build | test | package | package-test) ;;
     *)
-        echo "usage: $0 build|test|package" >&2
+        echo "usage: $0 build|test|package|package-test" >&2
         exit 64
         ;;
 esac
@@ -38,8 +38,9 @@ debian_packages() {
     need_command gcc gcc
     need_command make make
     echo libc6-dev libev-dev libyaml-dev libssl-dev pkg-config
-    if [ "$what" = package ]; then
-        echo dpkg-dev debhelper fakeroot lintian devscripts rpm rpmlint mandoc git python3 python3-pytest python3-pytest-timeout
+    case $what in package | package-test) echo build-essential dpkg-dev debhelper fakeroot rpm ;; esac
+    if [ "$what" = package-test ]; then
+        echo lintian devscripts rpmlint mandoc git python3 python3-pytest python3-pytest-timeout
         # shells whose completions are read, and what a clean system is made, booted and put into a container with
         echo bash zsh fish shellcheck mmdebstrap systemd systemd-container uidmap buildah crun iproute2 util-linux
     fi
@@ -59,7 +60,8 @@ fedora_packages() {
     need_command gcc gcc
     need_command make make
     echo glibc-devel libev-devel libyaml-devel openssl-devel pkgconf-pkg-config
-    [ "$what" != package ] || echo rpm-build rpmlint systemd-rpm-macros mandoc git
+    case $what in package | package-test) echo rpm-build systemd-rpm-macros git ;; esac
+    [ "$what" != package-test ] || echo rpmlint mandoc
     [ "$what" = test ] || return 0
     need_command node nodejs
     need_command npm nodejs-npm

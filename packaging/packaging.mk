@@ -66,9 +66,12 @@ ZSH_DIR ?= site-functions
 
 # --- packages ---------------------------------------------------------------------------------------------------------
 
-.PHONY: package-deps deb rpm
+.PHONY: package-deps package-test-deps deb rpm
 package-deps:
 	@packaging/deps.sh package
+
+package-test-deps:
+	@packaging/deps.sh package-test
 
 deb rpm: package-deps
 	@packaging/build.sh $@ $(abspath $(PACKAGES))
@@ -79,6 +82,6 @@ deb rpm: package-deps
 package-lint: all man schema
 	@packaging/lint.sh $(OUT)
 
-package-check: package-deps
+package-check: package-test-deps
 	@$(MAKE) --no-print-directory package-lint deb rpm
 	@PACKAGES=$(abspath $(PACKAGES)) PYTHONDONTWRITEBYTECODE=1 $(PYTEST) $(if $(T),tests/packages/test_$(T).py,tests/packages) $(PYTEST_ARGS)
