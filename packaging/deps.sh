@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the wsbridge authors
 #
-# Installs what building (`deps.sh build`), testing (`deps.sh test`), making packages (`deps.sh
-# package`) or testing those (`deps.sh package-test`) needs, from the system's own packages: apt-get on
-# Debian and its kin, dnf on Fedora and its kin. Only what is missing is installed, and when nothing is missing no
-# network is touched, so that the Makefile may call this before every build. Uses sudo when not root. On any other
-# system it says what is needed and goes on: the build itself will tell what it misses.
+# Installs what building (`deps.sh build`), testing (`test`), making packages (`package`) or testing those
+# (`package-test`) needs, from the system's own packages: apt-get on Debian and its kin, dnf on Fedora and its kin. Only
+# what is missing is installed, and when nothing is missing no network is touched, so that the Makefile may call this
+# before every build. Uses sudo when not root. On any other system it says what is needed and goes on: the build itself
+# will tell what it misses.
 set -eu
 
 what=${1:-build}

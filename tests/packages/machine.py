@@ -37,7 +37,8 @@ def base_tarball():
     path = os.path.join(PACKAGES, "base.tar")
     if not os.path.exists(path):
         os.makedirs(PACKAGES, exist_ok=True)
-        must("mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", f"--include={INCLUDE}", "bookworm", path + ".new", MIRROR)
+        options = ["--quiet", "--format=tar", "--variant=minbase", f"--include={INCLUDE}"]
+        must("mmdebstrap", *options, "bookworm", path + ".new", MIRROR)
         os.rename(path + ".new", path)
     return path
 
@@ -53,7 +54,8 @@ def nspawn(root, *arguments, log=None):
     # Without systemd on this side there is nobody to ask for a scope.
     units = [] if os.path.isdir("/run/systemd/system") else ["--keep-unit"]
     return subprocess.Popen(
-        ["systemd-nspawn", "--quiet", "--register=no", *units, "--private-network", "--console=pipe", "-D", root, *arguments],
+        ["systemd-nspawn", "--quiet", "--register=no", *units, "--private-network", "--console=pipe", "-D", root]
+        + list(arguments),
         stdin=subprocess.DEVNULL,
         stdout=log or subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -94,7 +96,8 @@ def in_network(leader, script, *arguments, wait=True):
     env = {**os.environ, "PYTHONPATH": os.path.join(TOP, "tests", "integration")}
     if wait:
         return run(*command, env=env, timeout=60)
-    return subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, env=env, text=True, **pipes)
 
 
 class Machine:
@@ -133,7 +136,8 @@ class Machine:
         raise AssertionError(f"did not boot: {state}\n{self.console.read()[-3000:]}")
 
     def try_(self, *command, **options):
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_COLORS": "0"}
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
+        env["DEBIAN_FRONTEND"] = "noninteractive"
         return run("nsenter", "-t", str(self.leader), "-a", *command, env=env, **options)
 
     def do(self, *command, **options):

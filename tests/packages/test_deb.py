@@ -150,7 +150,8 @@ def test_watchdog(machine):
 
 
 def test_instances_and_low_ports(machine):
-    machine.write("/etc/wsbridge/desk.yaml", 'listen: ["127.0.0.1:81", "unix:/run/wsbridge-desk/ws.sock"]\nto: builtin:echo\n')
+    listen = 'listen: ["127.0.0.1:81", "unix:/run/wsbridge-desk/ws.sock"]'
+    machine.write("/etc/wsbridge/desk.yaml", listen + "\nto: builtin:echo\n")
     machine.do("systemctl", "start", "wsbridge@desk")
     echoes(machine, 81, "/")
     machine.do("test", "-S", "/run/wsbridge-desk/ws.sock")
