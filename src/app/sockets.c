@@ -150,6 +150,20 @@ static int find_places(struct sockets *k, const struct settings *s)
     return 0;
 }
 
+/* The first listener, wherever it would have listened. */
+static int inetd_place(struct sockets *k)
+{
+    struct handed_fd *h = k->handed.v;
+
+    k->places = calloc(1, sizeof *k->places);
+    if (!k->places) {
+        fprintf(stderr, "wsbridge: out of memory at start\n");
+        return -1;
+    }
+    add(k, &(struct socket_place){.addr = h->local, .handed = h, .text = "descriptor 0"});
+    return 0;
+}
+
 /* --- descriptors -----------------------------------------------------------------------------------------------------
  */
 
@@ -227,18 +241,12 @@ static int make_room(struct worker *workers, unsigned n, size_t places)
 
 int sockets_open(struct sockets *k, const struct settings *s, struct worker *workers, unsigned n)
 {
-    struct handed_fd *h = k->handed.v;
     size_t left;
 
     if (k->connected >= 0)
         return 0;
-    if (k->inetd) {
-        k->places = calloc(1, sizeof *k->places);
-        if (k->places)
-            add(k, &(struct socket_place){.addr = h->local, .handed = h, .text = "descriptor 0"});
-    } else if (find_places(k, s) != 0) {
+    if ((k->inetd ? inetd_place(k) : find_places(k, s)) != 0)
         return -1;
-    }
     if (make_room(workers, n, k->n) != 0)
         return -1;
     for (size_t i = 0; i < k->n; i++)

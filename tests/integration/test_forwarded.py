@@ -103,6 +103,7 @@ def test_a_proxy_on_a_unix_socket(bridge, tmp_path):
         services={"s": {"to": "builtin:echo"}},
         routes=[{"path": "/", "service": "s"}],
     )
+    b.wait_log("listening ")
     assert peer_of(b, {"X-Forwarded-For": "192.0.2.7"}).startswith("192.0.2.7")
 
 

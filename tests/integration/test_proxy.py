@@ -215,6 +215,7 @@ def test_unix_peers_are_trusted_by_name(bridge, tmp_path):
             services={"s": {"to": "builtin:echo"}},
             routes=[{"path": "/", "service": "s"}],
         )
+        b.wait_log("listening ")
         if good:
             assert talk(b, v1()) == "192.0.2.7:4711"
         else:
@@ -301,6 +302,7 @@ def test_a_client_on_a_unix_socket(bridge, backend, tmp_path):
         services={"one": {"to": t.target, "proxy_protocol": "v1"}, "two": {"to": t.target, "proxy_protocol": "v2"}},
         routes=[{"path": "/1", "service": "one"}, {"path": "/2", "service": "two"}],
     )
+    b.wait_log("listening ")
     b.ws("/1")
     assert t.accept().take_until(b"\r\n") == b"PROXY UNKNOWN\r\n"
     b.ws("/2")

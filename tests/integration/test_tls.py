@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import pytest
-from harness import SANITIZED, free_port, program, scale, wait_for
+from harness import SANITIZED, free_port, measures_memory, program, scale, wait_for
 from tlsparts import Authority, client_context, needs, secure, wss
 from wsclient import Eof, dial
 
@@ -498,6 +498,25 @@ def test_renewals_under_load_lose_no_session_and_no_memory(bridge, ca, context, 
         echoes(w)
     if not SANITIZED:
         assert b.rss() - memory < 2 << 20, (memory, b.rss())
+
+
+@measures_memory
+def test_idle_sessions_are_small(bridge, ca, context):
+    b = bridge(**settings(ca), log={"access": False})
+
+    def some(n):
+        sessions = [wss(b, context) for _ in range(n)]
+        for w in sessions:
+            echoes(w)
+        return sessions
+
+    warm = some(50)
+    before = b.rss()
+    idle = some(600)
+    each = (b.rss() - before) / len(idle)
+    print(f"{each:.0f} bytes each")
+    assert each <= 16.5 * 1024, f"{each:.0f} bytes for each idle session"
+    assert warm
 
 
 # --- files that are none ----------------------------------------------------------------------------------------------
