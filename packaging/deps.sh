@@ -53,7 +53,7 @@ debian_packages() {
     echo strace valgrind curl procps iproute2 util-linux
     # the real parts that are bridged to and from
     echo chromium chromium-driver novnc tigervnc-standalone-server xterm inetutils-telnetd openssh-server openssh-client
-    echo mosquitto redis-server haproxy nginx-light socat
+    echo mosquitto redis-server haproxy nginx-light stunnel4 websockify socat openssl systemd
 }
 
 fedora_packages() {
@@ -69,7 +69,7 @@ fedora_packages() {
     echo python3 python3-pytest python3-pytest-timeout libcmocka-devel clang compiler-rt llvm clang-tools-extra
     echo libasan libubsan libtsan strace valgrind curl procps-ng iproute util-linux
     echo chromium chromedriver novnc tigervnc-server xterm telnet-server openssh-server openssh-clients
-    echo mosquitto redis haproxy nginx socat
+    echo mosquitto redis haproxy nginx stunnel python3-websockify socat openssl systemd
 }
 
 if command -v apt-get > /dev/null 2>&1; then
