@@ -11,6 +11,10 @@ VARIANT ?=
 CC      ?= gcc
 VERSION := $(shell cat packaging/VERSION)
 
+# How much at once where a target starts make anew; what was said with -j counts more.
+JOBS     ?= $(shell nproc)
+PARALLEL  = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS))
+
 comma := ,
 
 # --- how to compile ---------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ debian_packages() {
     need_command npm npm
     need_command git git
     # the tests' own tools
-    echo python3 python3-pytest python3-pytest-timeout libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy
+    echo python3 python3-pytest python3-pytest-timeout python3-pytest-xdist libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy
     echo strace valgrind curl procps iproute2 util-linux
     # the real parts that are bridged to and from
     echo chromium chromium-driver novnc tigervnc-standalone-server xterm inetutils-telnetd openssh-server openssh-client
@@ -66,7 +66,7 @@ fedora_packages() {
     need_command node nodejs
     need_command npm nodejs-npm
     need_command git git
-    echo python3 python3-pytest python3-pytest-timeout libcmocka-devel clang compiler-rt llvm clang-tools-extra
+    echo python3 python3-pytest python3-pytest-timeout python3-pytest-xdist libcmocka-devel clang compiler-rt llvm clang-tools-extra
     echo libasan libubsan libtsan strace valgrind curl procps-ng iproute util-linux
     echo chromium chromedriver novnc tigervnc-server xterm telnet-server openssh-server openssh-clients
     echo mosquitto redis haproxy nginx stunnel python3-websockify socat openssl systemd

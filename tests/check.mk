@@ -22,6 +22,8 @@ $(NODE_STAMP): tests/browser/package.json tests/browser/package-lock.json
 # --- from outside -----------------------------------------------------------------------------------------------------
 # Sanitizers make the program several times slower: the sizes that tests move shrink with WSBRIDGE_SLOW.
 
+# Most tests wait more than they work, so more of them run at once than there are cores; PYTEST_JOBS=0: one by one.
+PYTEST_JOBS ?= $(shell echo $$(($(JOBS) + 1)))
 PYTEST      := /usr/bin/python3 -m pytest -q -p no:cacheprovider -c tests/pytest.ini
 SLOW        := $(if $(filter asan,$(VARIANT)),4,$(if $(filter tsan,$(VARIANT)),8,1))
 SAN_OPTIONS := ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
@@ -30,20 +32,20 @@ OUTSIDE      = WSBRIDGE=$(abspath $(OUT)/wsbridge) WSBRIDGE_VARIANT=$(VARIANT) W
 
 .PHONY: integration browser
 integration: $(OUT)/wsbridge
-	@$(OUTSIDE) $(PYTEST) $(if $(T),tests/integration/test_$(T).py,tests/integration) $(PYTEST_ARGS)
+	@$(OUTSIDE) $(PYTEST) -n $(PYTEST_JOBS) $(if $(T),tests/integration/test_$(T).py,tests/integration) $(PYTEST_ARGS)
 
 browser: $(OUT)/wsbridge $(NODE_STAMP)
 	@$(OUTSIDE) $(PYTEST) $(if $(T),tests/browser/test_$(T).py,tests/browser) $(PYTEST_ARGS)
 
 .PHONY: asan tsan
 asan tsan:
-	@$(MAKE) --no-print-directory VARIANT=$@ all
-	@$(MAKE) --no-print-directory VARIANT=$@ unit T=
+	@$(MAKE) --no-print-directory $(PARALLEL) VARIANT=$@ all
+	@$(MAKE) --no-print-directory $(PARALLEL) VARIANT=$@ unit T=
 	@$(MAKE) --no-print-directory VARIANT=$@ integration T=
 
 # --- all of it --------------------------------------------------------------------------------------------------------
 
 .PHONY: check
 check: test-deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@MAKE='$(MAKE)' tests/check.sh $(CHECKS)

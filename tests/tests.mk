@@ -45,19 +45,21 @@ $(call fuzz_binary,$(1)): $(1) $(call unit_archives,$(1)) $(OUT)/flags
 endef
 $(foreach t,$(FUZZ_SOURCES),$(eval $(call fuzz_rule,$(t))))
 
-.PHONY: fuzz-run
-fuzz-run: $(foreach t,$(FUZZ_SOURCES),$(call fuzz_binary,$(t)))
-	@set -e; for t in $^; do n=$$(basename $$t); mkdir -p $(OUT)/corpus/$$n $(OUT)/crashes tests/data/corpus/$$n; \
-	  $$t -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(OUT)/crashes/$$n- \
-	      $(OUT)/corpus/$$n tests/data/corpus/$$n > $$t.log 2>&1 || { tail -n 40 $$t.log; echo "FAILED: $$t"; exit 1; }; \
-	  echo "  ok    fuzz $$n: $$(grep -c . < /dev/null || true)$$(sed -n 's/^Done \([0-9]*\) runs.*/\1 runs/p' $$t.log)"; done
+FUZZ_NAMES := $(notdir $(basename $(FUZZ_SOURCES)))
+.PHONY: fuzz-run $(FUZZ_NAMES:%=fuzz-run-%)
+fuzz-run: $(FUZZ_NAMES:%=fuzz-run-%)
+$(FUZZ_NAMES:%=fuzz-run-%): fuzz-run-%: $(OUT)/fuzz/%
+	@mkdir -p $(OUT)/corpus/$* $(OUT)/crashes tests/data/corpus/$*
+	@$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$(OUT)/crashes/$*- \
+	    $(OUT)/corpus/$* tests/data/corpus/$* > $<.log 2>&1 || { tail -n 40 $<.log; echo "FAILED: $<"; exit 1; }
+	@echo "  ok    fuzz $*: $$(sed -n 's/^Done \([0-9]*\) runs.*/\1 runs/p' $<.log)"
 endif
 
 .PHONY: fuzz-smoke fuzz
 fuzz-smoke:
-	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-run
+	@$(MAKE) --no-print-directory $(PARALLEL) VARIANT=fuzz fuzz-run
 fuzz:
-	@$(MAKE) --no-print-directory VARIANT=fuzz FUZZ_SECONDS=600 fuzz-run
+	@$(MAKE) --no-print-directory $(PARALLEL) VARIANT=fuzz FUZZ_SECONDS=600 fuzz-run
 
 include tests/lint/lint.mk
 include tests/check.mk

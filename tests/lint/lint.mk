@@ -24,7 +24,7 @@ format format-check:
 headers:
 	$(call need,gcc,gcc)
 	$(call need,clang,clang)
-	@printf '%s\n' $(LINT_H) | xargs -P2 -I{} sh -c 'for cc in gcc clang; do \
+	@printf '%s\n' $(LINT_H) | xargs -P$(JOBS) -I{} sh -c 'for cc in gcc clang; do \
 	  echo "#include \"{}\"" | $$cc $(LINT_FLAGS) -fsyntax-only -x c - || { echo "headers: {} does not compile alone with $$cc" >&2; exit 1; }; done'
 	@echo "  ok    headers: $(words $(LINT_H)) headers alone, gcc and clang"
 LINT_FLAGS = -std=gnu11 -I. -Isrc -Itests/unit -D_GNU_SOURCE -DWSBRIDGE_VERSION=\"0\" $(WARN)
@@ -38,7 +38,7 @@ TIDY_STAMPS := $(patsubst src/%.c,$(BUILD)/tidy/%.ok,$(filter src/%,$(LINT_C)))
 tidy:
 	$(call need,$(CLANG_TIDY),clang-tidy)
 	$(call need,clang,clang)
-	@$(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j2) -k tidy-files
+	@$(MAKE) --no-print-directory $(PARALLEL) -k tidy-files
 	@echo "  ok    tidy: $(words $(TIDY_STAMPS)) files"
 
 .PHONY: tidy-files
