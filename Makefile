@@ -31,6 +31,9 @@ ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
   HARDEN   += -fstack-clash-protection -fcf-protection=full
   LDHARDEN += $(if $(VARIANT),,-Wl$(comma)-z$(comma)ibt$(comma)-z$(comma)shstk)
 endif
+# The program's hot path goes through several layers in as many files: the linker may inline across them. Objects hold
+# plain code as well, which is what the tests link.
+LTO      := $(if $(VARIANT)$(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
 SAN      :=
 # 1: invariants are checked after every event
 DEBUG    := 0
@@ -89,21 +92,22 @@ Q := $(if $(V),,@)
 $(OUT)/obj/%.o: src/%.c $(OUT)/flags
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC    $<")
-	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(LTO) -MMD -MP -c -o $@ $<
 
-# What the assembler reads into an object is not in its .d file.
+# What the assembler reads into an object is not in its .d file, and the linker's own compiler would not find it.
 $(OUT)/obj/serve/demo.o: src/serve/demo.html src/serve/demo.js src/serve/demo.css
+$(OUT)/obj/serve/demo.o: LTO :=
 
 # Other flags or another compiler make everything anew.
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL)' > $@
+	@echo '$(CC) $(CFLAGS_ALL) $(LTO)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL) $(LTO)' > $@
 .PHONY: FORCE
 FORCE:
 
 $(OUT)/wsbridge: $(OUT)/obj/app/main.o $(ARCHIVES)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LTO) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDFLAGS_ALL) $(LIBS)
 
 -include $(shell find $(OUT)/obj $(OUT)/tests -name '*.d' 2>/dev/null)
 
@@ -115,7 +119,7 @@ TO ?=
 RUN_PORT := 6080
 .PHONY: run
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@mkdir -p build/run.d
 ifeq ($(strip $(TO)),)
 	@rm -f build/run.d/to.yaml

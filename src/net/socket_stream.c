@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/calls.h"
 #include "net/socket.h"
 
 enum phase { PHASE_OPEN, PHASE_CONNECTING, PHASE_REFUSED };
@@ -158,7 +159,7 @@ static enum io socket_read(struct stream *s, uint8_t *p, size_t cap, size_t *got
     if (k->s.blocked & STREAM_READ)
         return read_none(k);
     do
-        n = recv(k->u.w.fd, p, cap, 0);
+        n = call_recv(k->u.w.fd, p, cap, 0);
     while (UNLIKELY(n < 0 && errno == EINTR));
     if (UNLIKELY(n < 0))
         return read_failed(k, errno);
@@ -204,7 +205,7 @@ static enum io socket_write(struct stream *s, const struct iovec *v, int n, size
     assert(all > 0);
     do {
         if (n == 1) {
-            sent = send(k->u.w.fd, v->iov_base, all, MSG_NOSIGNAL);
+            sent = call_send(k->u.w.fd, v->iov_base, all, MSG_NOSIGNAL);
         } else {
             struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)n};
             sent = sendmsg(k->u.w.fd, &m, MSG_NOSIGNAL);
@@ -226,7 +227,7 @@ static enum io socket_write_more(struct stream *s, const uint8_t *p, size_t n, s
     if (k->s.blocked & STREAM_WRITE)
         return write_none(k);
     do
-        sent = send(k->u.w.fd, p, n, MSG_NOSIGNAL | MSG_MORE);
+        sent = call_send(k->u.w.fd, p, n, MSG_NOSIGNAL | MSG_MORE);
     while (UNLIKELY(sent < 0 && errno == EINTR));
     if (UNLIKELY(sent < 0))
         return write_failed(k, errno);

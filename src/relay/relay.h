@@ -107,6 +107,7 @@ struct session {
     bool input_bad : 1;    /* protocol error: input is discarded unseen */
     bool has_tls : 1;      /* toward the client */
     bool end_why_ours : 1; /* end_why is a copy of a stream's reason */
+    bool calm : 1;         /* the last run ended at rest: interest and timer are right for that, see session_run */
     struct lane up;
     struct lane down;
     union {

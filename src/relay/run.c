@@ -121,6 +121,7 @@ void session_deadline(struct timer *tm)
     double now = loop_now(s->env->loop);
     unsigned w = waits(s);
 
+    s->calm = false; /* a new deadline has to be set */
     if (w & WAIT_RELAY)
         relay_deadlines(s, now);
     if ((w & WAIT_FRONT) && due(next_deadline(s, w & (WAIT_FRONT | WAIT_CLOSE_OUT)), now))
@@ -200,7 +201,9 @@ void session_check(const struct session *s)
     (void)lanes;
 }
 
-/* The common end of a run, seen without another round: all was passed on, and neither side has more. */
+/* The common end of a run, seen without another round: all was passed on, and neither side has more. Then both sides are
+ * to be read, and what the timer waits for is idle time and the like, which bytes only put off: a run that began so and
+ * ends so has nothing to set. */
 static bool at_rest(const struct session *s)
 {
     return s->front_state == FRONT_OPEN && s->back_state == BACK_OPEN && (s->front->blocked & STREAM_READ) &&
@@ -233,8 +236,11 @@ void session_run(struct session *s)
         }
     }
     s->running = false;
-    set_interest(s);
-    set_timer(s);
+    if (UNLIKELY(!s->calm || !at_rest(s) || s->ping_waiting)) {
+        set_interest(s);
+        set_timer(s);
+        s->calm = at_rest(s) && !s->ping_waiting;
+    }
     if (WSBRIDGE_DEBUG)
         session_check(s);
 }
