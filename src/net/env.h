@@ -28,8 +28,8 @@ struct worker_env {
     struct log *log;           /* shared by all workers, thread-safe */
     atomic_uint *connections;  /* open in the whole process: exact, because limits.connections is; shared */
     struct worker_stats stats; /* written by the worker alone; the main thread reads it while it runs */
-    struct list sessions; /* struct session.link */
-    struct list conns;    /* struct front_conn.link */
+    struct list sessions;      /* struct session.link */
+    struct list conns;         /* struct front_conn.link */
     bool draining;
     uint64_t next_id; /* ids are unique in the process: they step by the number of workers */
     unsigned id_step;

@@ -23,7 +23,7 @@ struct tls_stream {
     struct tls_set *set; /* server side */
     struct tls_client *client;
     struct tls_counts *counts; /* NULL: nobody counts; otherwise it is in there while PHASE_OPEN */
-    uint8_t *sealed; /* plain text of the record under way; NULL: none */
+    uint8_t *sealed;           /* plain text of the record under way; NULL: none */
     uint16_t sealed_from;
     uint16_t sealed_len;
     char *text; /* a composed sentence for `why` */
