@@ -26,14 +26,19 @@ _wsbridge()
             COMPREPLY=($(compgen -W 'same any https://' -- "$cur"))
             return
             ;;
+        --admin)
+            COMPREPLY=($(compgen -W 'unix:/run/wsbridge/admin.sock' -- "$cur"))
+            __ltrim_colon_completions "$cur"
+            return
+            ;;
         --reload)
-            COMPREPLY=($(compgen -W '$(pgrep -x wsbridge)' -- "$cur"))
+            COMPREPLY=($(compgen -W '--config --admin $(pgrep -x wsbridge)' -- "$cur"))
             return
             ;;
     esac
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W '--web --index --origin --log --inetd --config --check --print --reload --version --help
-            --print-reference --print-schema --print-mdoc' -- "$cur"))
+        COMPREPLY=($(compgen -W '--web --index --origin --log --inetd --config --check --print --status --json --reload --admin --version
+            --help --print-reference --print-schema --print-mdoc' -- "$cur"))
         return
     fi
     COMPREPLY=($(compgen -W '6080 localhost: unix: builtin:echo builtin:discard' -- "$cur"))

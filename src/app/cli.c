@@ -24,6 +24,7 @@ static const char help_text[] =
     "        wsbridge -c FILE                          run with a configuration\n"
     "        wsbridge -t -c FILE                       check it: every error with its place\n"
     "        wsbridge -T -c FILE                       print the effective configuration\n"
+    "        wsbridge --status | --reload [-c FILE]    talk to the running one, through its admin socket\n"
     "\n"
     "TARGET  host:port, [IPv6]:port, unix:/path, builtin:echo\n"
     "\n"
@@ -37,7 +38,9 @@ static const char help_text[] =
     "                         there is no port then: wsbridge --inetd TARGET\n"
     "  -t, --check            check the configuration and exit: 0 or 78\n"
     "  -T, --print            print the effective configuration as YAML and exit\n"
-    "      --reload PID       have the running one with that id read its configuration again\n"
+    "      --status           ask the running one how it is; --json: for programs\n"
+    "      --reload [PID]     have it read its configuration again; with a process id: by a signal\n"
+    "      --admin ADDRESS    its admin socket, where -c FILE does not say (" ADMIN_ADDRESS ")\n"
     "  -V, --version          version; -VV: how it was built\n"
     "  -h, --help             this page\n"
     "\n"
@@ -145,7 +148,19 @@ static void make_text(struct cli *c, const struct short_form *sf)
 /* --- parsing ---------------------------------------------------------------------------------------------------------
  */
 
-enum { OPT_INDEX = 256, OPT_ORIGIN, OPT_LOG, OPT_REFERENCE, OPT_SCHEMA, OPT_MDOC, OPT_RELOAD, OPT_INETD };
+enum {
+    OPT_INDEX = 256,
+    OPT_ORIGIN,
+    OPT_LOG,
+    OPT_REFERENCE,
+    OPT_SCHEMA,
+    OPT_MDOC,
+    OPT_RELOAD,
+    OPT_STATUS,
+    OPT_JSON,
+    OPT_ADMIN,
+    OPT_INETD
+};
 
 static const struct option long_options[] = {
     {"web", required_argument, NULL, 'w'},
@@ -161,22 +176,24 @@ static const struct option long_options[] = {
     {"print-reference", no_argument, NULL, OPT_REFERENCE},
     {"print-schema", no_argument, NULL, OPT_SCHEMA},
     {"print-mdoc", no_argument, NULL, OPT_MDOC},
-    {"reload", required_argument, NULL, OPT_RELOAD},
+    {"reload", optional_argument, NULL, OPT_RELOAD},
+    {"status", no_argument, NULL, OPT_STATUS},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"admin", required_argument, NULL, OPT_ADMIN},
     {NULL, 0, NULL, 0},
 };
 
 /* A whole number that names one process: 0 and less would name groups of them. */
-static bool take_pid(struct cli *c)
+static bool take_pid(struct cli *c, const char *text)
 {
     char *end;
 
     errno = 0;
-    c->pid = strtol(optarg, &end, 10);
-    if (errno || end == optarg || *end || c->pid <= 0 || c->pid > INT32_MAX) {
-        wrong(c, optarg, "not a process id");
+    c->pid = strtol(text, &end, 10);
+    if (errno || end == text || *end || c->pid <= 0 || c->pid > INT32_MAX) {
+        wrong(c, text, "not a process id");
         return false;
     }
-    c->action = CLI_RELOAD;
     return true;
 }
 
@@ -231,7 +248,17 @@ static bool take_option(struct cli *c, struct short_form *sf, int opt)
         c->action = CLI_MDOC;
         break;
     case OPT_RELOAD:
-        return take_pid(c);
+        c->action = CLI_RELOAD;
+        return !optarg || take_pid(c, optarg);
+    case OPT_STATUS:
+        c->action = CLI_STATUS;
+        break;
+    case OPT_JSON:
+        c->json = true;
+        break;
+    case OPT_ADMIN:
+        c->admin = optarg;
+        break;
     default: /* getopt said what is wrong */
         fprintf(stderr, "Try `wsbridge --help`.\n");
         c->action = CLI_WRONG;
@@ -243,6 +270,24 @@ static bool take_option(struct cli *c, struct short_form *sf, int opt)
 static bool needs_configuration(enum cli_action a)
 {
     return a == CLI_RUN || a == CLI_CHECK || a == CLI_EFFECTIVE;
+}
+
+/* What is left behind the options of --status and --reload: a process id may follow the second one as a word. */
+static void take_rest(struct cli *c, int n, char **argv)
+{
+    if (c->action == CLI_RELOAD && n > 0 && !c->pid) {
+        if (!take_pid(c, argv[0]))
+            return;
+        argv++;
+        n--;
+    }
+    if (n > 0)
+        wrong(c, argv[0],
+              c->action == CLI_RELOAD ? "--reload takes one process id, or none" : "--status takes no word");
+    else if (c->json && c->action != CLI_STATUS)
+        wrong(c, "--json", "it belongs to --status");
+    else if (c->pid && (c->admin || c->source.n_paths))
+        wrong(c, c->admin ? "--admin" : "-c", "the process id says already which process is meant");
 }
 
 /* [HOST:]PORT TARGET, or TARGET alone behind --inetd; with --web a target may be missing. */
@@ -278,8 +323,16 @@ void cli_parse(struct cli *c, int argc, char **argv)
     while ((opt = getopt_long(argc, argv, "w:c:tTVh", long_options, NULL)) != -1)
         if (!take_option(c, &sf, opt))
             return;
+    if (c->action == CLI_RELOAD || c->action == CLI_STATUS) {
+        take_rest(c, argc - optind, argv + optind);
+        return;
+    }
     if (!needs_configuration(c->action))
         return;
+    if (c->admin || c->json) {
+        wrong(c, c->admin ? "--admin" : "--json", "it belongs to --status and --reload");
+        return;
+    }
     has_short = sf.web || sf.index || sf.n_origins || sf.level || optind < argc;
     if (c->source.n_paths && has_short) {
         wrong(c,

@@ -15,7 +15,8 @@ enum cli_action {
     CLI_REFERENCE,
     CLI_SCHEMA,
     CLI_MDOC,
-    CLI_RELOAD, /* --reload PID: `pid` is who */
+    CLI_RELOAD, /* through the admin socket, or the signal to `pid` */
+    CLI_STATUS,
     CLI_HELP,
     CLI_VERSION,
     CLI_BUILD,
@@ -28,7 +29,9 @@ struct cli {
     enum cli_action action;
     const char *paths[CLI_PATHS_MAX];
     struct settings_source source;
-    long pid;
+    long pid;          /* --reload PID; 0: none was given */
+    const char *admin; /* --admin; NULL: not given */
+    bool json;
     char *text; /* of the configuration made from the command line; freed by cli_fini */
 };
 

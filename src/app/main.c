@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "app/cli.h"
+#include "app/admin_client.h"
 #include "app/server.h"
 #include "app/sockets.h"
 
@@ -94,7 +94,10 @@ int main(int argc, char **argv)
         cfg_print_mdoc(&settings_table, put_stream, stdout);
         break;
     case CLI_RELOAD:
-        rc = send_reload(c.pid);
+        rc = c.pid ? send_reload(c.pid) : admin_client(&c);
+        break;
+    case CLI_STATUS:
+        rc = admin_client(&c);
         break;
     case CLI_HELP:
         cli_print_help();

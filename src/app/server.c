@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the wsbridge authors */
 /*
- * See server.h. Start: everything that can fail is done before the first worker runs. Reload: a new snapshot is built
- * beside the old one and handed to the workers only when it is whole. End: the workers drain, and the process ends with
- * the last of them or when timeouts.drain is over.
+ * See server.h. Start: everything that can fail is done before the first worker runs. End: the workers drain, and the
+ * process ends with the last of them or when timeouts.drain is over. What it is asked in between is in server_reload.c
+ * and server_admin.c.
  */
 #include "app/server.h"
 
@@ -16,34 +16,11 @@
 #include <unistd.h>
 
 #include "app/certificates.h"
-#include "app/manager.h"
-#include "app/sockets.h"
+#include "app/server_inner.h"
 #include "base/clock.h"
 #include "base/random.h"
 
 #define RESOLVER_THREADS 4
-
-struct server {
-    struct shared shared;
-    struct settings *settings; /* the present one; one hold */
-    const struct settings_source *source;
-    struct loop *loop;
-    struct manager manager;
-    struct sockets sockets;
-    struct worker *workers;
-    unsigned n_workers;
-    unsigned running;
-    bool draining;
-    bool stopping;
-    bool cut; /* connections were open when everything had to stop */
-    struct timer drain_timer;
-    struct timer tick;
-    uint64_t ticks;
-    struct signal_watch term;
-    struct signal_watch intr;
-    struct signal_watch hup;
-    struct signal_watch usr1;
-};
 
 static unsigned cores(void)
 {
@@ -88,6 +65,8 @@ static void say_what_is_served(struct server *sv)
                          KV("address", addr_format(&p->addr, text)), KV_B("tls", l->server != NULL),
                          KV_B("handed", p->handed != NULL));
     }
+    if (sv->admin.listener)
+        log_always_event(sv->shared.log, LOG_INFO, "admin", KV("address", s->admin.address));
     certificates_say(s, sv->shared.log);
     for (size_t i = 0; i < s->routes.n; i++) {
         const struct route *r = &routes[i];
@@ -182,96 +161,20 @@ static void worker_done(struct mail *m)
         loop_stop(sv->loop);
 }
 
-/* --- reload ----------------------------------------------------------------------------------------------------------
+/* --- signals that ask for more ---------------------------------------------------------------------------------------
  */
 
-/* Standard error is not what its name says under inetd: it was the client. */
-static void turn_log(const struct server *sv, struct settings *s)
+void server_turn_log(const struct server *sv, struct settings *s)
 {
     if (sv->source->inetd_deaf && s->log.options.target == LOG_STDERR)
         s->log.options.target = LOG_SYSLOG;
 }
 
-/* What a load says, as lines of the log: standard error may be nobody's by now, or a pipe that is full, and the log may
- * be a file or JSON. Only the first line of each message, which names place and cause, fits there: the others (the
- * source and a caret) begin with white space. */
-struct said {
-    struct log *log;
-    size_t n;
-    char line[1024];
-};
-
-static void said_line(struct said *s)
-{
-    if (s->n && s->line[0] != ' ') {
-        s->line[s->n] = '\0';
-        log_always_event(s->log, strstr(s->line, ": warning: ") ? LOG_WARN : LOG_ERROR, "configuration",
-                         KV("said", s->line));
-    }
-    s->n = 0;
-}
-
-static void put_said(void *arg, struct slice text)
-{
-    struct said *s = arg;
-
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '\n')
-            said_line(s);
-        else if (s->n < sizeof s->line - 1)
-            s->line[s->n++] = text.p[i];
-    }
-}
-
-static void reload(struct server *sv)
-{
-    struct settings_source again = *sv->source;
-    struct said said = {.log = sv->shared.log};
-    struct settings *fresh;
-    char why[256] = "the new configuration has errors";
-
-    again.reload = true;
-    fresh = settings_load(&again, false, put_said, &said);
-    said_line(&said);
-    if (fresh && !settings_same_listeners(sv->settings, fresh)) {
-        snprintf(why, sizeof why, "the listeners changed, which takes a restart");
-        settings_give(fresh);
-        fresh = NULL;
-    }
-    if (fresh)
-        turn_log(sv, fresh);
-    if (fresh && log_reconfigure(sv->shared.log, &fresh->log.options, why, sizeof why) != 0) {
-        settings_give(fresh);
-        fresh = NULL;
-    }
-    if (!fresh) {
-        log_event(sv->shared.log, LOG_ERROR, "reload_failed", KV("why", why), KV("kept", "the old configuration"));
-        manager_reloaded(&sv->manager, why);
-        return;
-    }
-    for (unsigned i = 0; i < sv->n_workers; i++) {
-        ref_take(&fresh->ref);
-        worker_order(&sv->workers[i], ORDER_SETTINGS, fresh);
-    }
-    settings_give(sv->settings);
-    sv->settings = fresh;
-    log_event(sv->shared.log, LOG_INFO, "reloaded", KV_U("routes", fresh->routes.n),
-              KV_U("services", fresh->services.n));
-    manager_reloaded(&sv->manager, NULL);
-}
-
 static void on_hup(struct signal_watch *s, int signum)
 {
-    struct server *sv = container_of(s, struct server, hup);
+    char why[256];
 
-    if (sv->draining || sv->stopping)
-        return;
-    if (!sv->source->n_paths)
-        log_event(sv->shared.log, LOG_WARN, "reload_failed", KV("why", "there is no configuration file to read again"));
-    else {
-        manager_reloading(&sv->manager);
-        reload(sv);
-    }
+    (void)server_reload(container_of(s, struct server, hup), NULL, why, sizeof why);
 }
 
 static void on_usr1(struct signal_watch *s, int signum)
@@ -333,7 +236,7 @@ static int server_init(struct server *sv)
 
     if (sockets_init(&sv->sockets, sv->source->inetd ? sv->source->inetd_fd : -1) != 0)
         return EXIT_RUNTIME;
-    turn_log(sv, sv->settings);
+    server_turn_log(sv, sv->settings);
     sv->shared.log = log_new(&sv->settings->log.options, why, sizeof why);
     if (!sv->shared.log) {
         fprintf(stderr, "wsbridge: %s\n", why);
@@ -357,7 +260,7 @@ static int server_init(struct server *sv)
         if (worker_init(&sv->workers[i], i, sv->n_workers, &sv->shared, sv->settings) != 0)
             goto no_memory;
     timer_set(&sv->tick, 1);
-    if (sockets_open(&sv->sockets, sv->settings, sv->workers, sv->n_workers) != 0)
+    if (sockets_open(&sv->sockets, sv->settings, sv->workers, sv->n_workers) != 0 || server_open_admin(sv) != 0)
         return EXIT_NO_PERMISSION;
     return EXIT_OK;
 no_memory:
@@ -368,6 +271,7 @@ no_memory:
 static void server_fini(struct server *sv)
 {
     manager_fini(&sv->manager);
+    admin_close(&sv->admin);
     for (unsigned i = 0; sv->workers && i < sv->n_workers; i++) {
         for (size_t j = 0; j < sv->workers[i].n_sockets; j++)
             if (sv->workers[i].sockets[j].fd >= 0)
@@ -396,7 +300,7 @@ static int adopt_connection(struct server *sv)
 
 int server_run(struct settings *s, const struct settings_source *src)
 {
-    struct server sv = {.settings = s, .source = src};
+    struct server sv = {.settings = s, .source = src, .started = clock_wall_ms(), .loaded = clock_wall_ms()};
     int rc;
 
     signal(SIGPIPE, SIG_IGN);

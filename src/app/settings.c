@@ -222,6 +222,13 @@ static const struct cfg_field settings_fields[] = {
      .offset = offsetof(struct settings, log),
      .doc = "What is written down, how, and where.",
      .table = &log_table},
+    {.key = "admin",
+     .type = CFG_STRUCT,
+     .offset = offsetof(struct settings, admin),
+     .doc = "A socket through which the running process is asked how it is (`wsbridge --status`) and told to read its "
+            "configuration again (`wsbridge --reload`). Absent: there is none. Changing it takes a restart.",
+     .example = "unix:/run/wsbridge/admin.sock",
+     .table = &admin_table},
     {.key = "process",
      .type = CFG_STRUCT,
      .offset = offsetof(struct settings, process),
@@ -477,6 +484,17 @@ static void check_addresses(struct cfg_load *load, const struct settings *s)
     }
 }
 
+static void check_admin_address(struct cfg_load *load, const struct settings *s)
+{
+    for (size_t i = 0; s->admin.addr.len && i < s->listeners.n; i++) {
+        const struct listener_settings *l = settings_listener(s, i);
+        for (size_t j = 0; j < l->n_addrs; j++)
+            if (addr_collide(&s->admin.addr, &l->addrs[j]))
+                cfg_error(load, s->admin.node, "give it a path of its own", "\"%s\" is a listener's address already",
+                          s->admin.address);
+    }
+}
+
 static void settings_resolve(struct cfg_load *load, const struct cfg_node *root, struct settings *s,
                              struct tls_tickets *tickets)
 {
@@ -497,6 +515,7 @@ static void settings_resolve(struct cfg_load *load, const struct cfg_node *root,
         open_root(load, &r[i]);
     }
     check_addresses(load, s);
+    check_admin_address(load, s);
     route_check_all(load, r, s->routes.n);
     if (!make_listener_routes(s))
         cfg_error(load, root, NULL, "out of memory");

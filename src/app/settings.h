@@ -8,6 +8,7 @@
 #ifndef WSBRIDGE_APP_SETTINGS_H
 #define WSBRIDGE_APP_SETTINGS_H
 
+#include "app/admin_settings.h"
 #include "base/ref.h"
 #include "config/schema.h"
 #include "front/front.h"
@@ -55,6 +56,7 @@ struct settings {
     struct timeouts timeouts;
     int errors; /* 0: http, 1: close */
     struct log_settings log;
+    struct admin_settings admin;
     struct process_settings process;
     /* made from it */
     struct listener_routes *by_listener; /* one for each listener, in order */

@@ -10,7 +10,7 @@
  *   settings      immutable; held by an atomic count (base/ref.h)
  *   mailboxes     net/loop.h: mailbox_post is the only call into another thread's loop
  *   worker pulse  atomic: written by the worker, read by the main thread (app/manager.h)
- *   worker_stats  written by one worker, read by the main thread for its status line only after the worker has ended
+ *   worker_stats  relaxed atomics: each written by one worker, read by the main thread for --status (net/stats.h)
  */
 #ifndef WSBRIDGE_APP_SHARED_H
 #define WSBRIDGE_APP_SHARED_H

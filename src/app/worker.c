@@ -28,6 +28,7 @@ static void connection_ended(struct worker_env *env)
     struct worker *w = container_of(env, struct worker, env);
 
     atomic_fetch_sub_explicit(env->connections, 1, memory_order_relaxed);
+    stats_move(&env->stats.connections, -1);
     finish_if_empty(w);
 }
 

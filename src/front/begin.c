@@ -76,6 +76,7 @@ static bool go_tls(struct front_conn *c)
     tls_set_give(set);
     if (!c->stream)
         return turn_away(c, "tls_failed", "out of memory");
+    tls_stream_count(c->stream, &c->env->stats.tls_front);
     c->state = CONN_TLS;
     return true;
 }

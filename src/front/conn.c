@@ -300,7 +300,7 @@ static void conn_dispatch(struct front_conn *c, size_t used)
         begin_redirect(c);
         return;
     }
-    c->env->stats.requests++;
+    stats_count(&c->env->stats.requests);
     c->state = CONN_HANDLING;
     c->env->dispatch(c->env, &c->x);
 }
@@ -500,7 +500,8 @@ void front_accept(struct worker_env *env, int fd, const struct addr *peer, const
     unsigned open = atomic_fetch_add_explicit(env->connections, 1, memory_order_relaxed) + 1;
     struct front_conn *c = open <= limit + limit / 4 + 16 ? calloc(1, sizeof *c) : NULL;
 
-    env->stats.accepted++;
+    stats_count(&env->stats.accepted);
+    stats_move(&env->stats.connections, 1);
     if (!c) {
         close(fd);
         env->connection_ended(env);

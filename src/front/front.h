@@ -55,6 +55,9 @@ static inline bool listen_address_is_handed(const struct addr *a)
     return a->len == 0;
 }
 
+/* The permissions of a unix socket's file, as chmod takes them. 0, or -1 with the error reported. */
+MUST_CHECK int listen_mode_parse(struct cfg_load *load, const struct cfg_node *node, unsigned *out);
+
 /* What a listening socket is tuned with; the accepted ones inherit it, which saves the system calls with each of them.
  */
 struct socket_options front_socket_options(const struct listener_settings *l);

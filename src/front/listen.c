@@ -67,9 +67,8 @@ struct socket_options front_socket_options(const struct listener_settings *l)
     return socket_session_options(l->timeouts.write_stall);
 }
 
-static int parse_mode(struct cfg_load *load, const struct cfg_node *node, void *dst)
+int listen_mode_parse(struct cfg_load *load, const struct cfg_node *node, unsigned *out)
 {
-    struct listener_settings *l = container_of(dst, struct listener_settings, mode);
     const char *text = cfg_node_text(node);
     unsigned mode = 0;
     size_t digits = 0;
@@ -81,7 +80,16 @@ static int parse_mode(struct cfg_load *load, const struct cfg_node *node, void *
                   "mode is not an octal file mode");
         return -1;
     }
-    l->mode = mode;
+    *out = mode;
+    return 0;
+}
+
+static int parse_mode(struct cfg_load *load, const struct cfg_node *node, void *dst)
+{
+    struct listener_settings *l = container_of(dst, struct listener_settings, mode);
+
+    if (listen_mode_parse(load, node, &l->mode) != 0)
+        return -1;
     l->has_mode = true;
     return 0;
 }

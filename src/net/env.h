@@ -14,18 +14,10 @@
 #include "net/loop.h"
 #include "net/pipes.h"
 #include "net/resolver.h"
+#include "net/stats.h"
 
 struct log;
 struct http_exchange;
-
-/* Plain counters, written by the worker's thread alone; others read them with relaxed atomics. */
-struct worker_stats {
-    unsigned connections; /* accepted and not yet ended, sessions included */
-    unsigned sessions;    /* bridged WebSockets alive */
-    uint64_t accepted;
-    uint64_t sessions_total;
-    uint64_t requests;
-};
 
 struct worker_env {
     unsigned id;
@@ -35,9 +27,9 @@ struct worker_env {
     struct resolver *resolver; /* shared by all workers, thread-safe */
     struct log *log;           /* shared by all workers, thread-safe */
     atomic_uint *connections;  /* open in the whole process: exact, because limits.connections is; shared */
-    struct worker_stats stats;
-    struct list sessions; /* struct session.link */
-    struct list conns;    /* struct front_conn.link */
+    struct worker_stats stats; /* written by the worker alone; the main thread reads it while it runs */
+    struct list sessions;      /* struct session.link */
+    struct list conns;         /* struct front_conn.link */
     bool draining;
     uint64_t next_id; /* ids are unique in the process: they step by the number of workers */
     unsigned id_step;

@@ -172,8 +172,8 @@ static bool session_accept(struct session *s, struct stream *back)
     if (back)
         back->owner = &s->owner;
     s->active_at = s->heard_at = s->front_at = s->back_at = loop_now(env->loop);
-    env->stats.sessions++;
-    env->stats.sessions_total++;
+    stats_move(&env->stats.sessions, 1);
+    stats_count(&env->stats.sessions_total);
     ws_decoder_init(&s->decoder, &dec);
     s->up.read_size = s->down.read_size = (uint32_t)POOL_MIN;
     if (acc.buf) { /* early frames stay where they are */
@@ -499,7 +499,7 @@ void session_end(struct session *s)
     session_front_done(s, STREAM_END_ABORT);
     lane_drop(s, &s->up);
     record_session(s);
-    env->stats.sessions--;
+    stats_move(&env->stats.sessions, -1);
     list_remove(&s->link);
     env->connection_ended(env);
     ref_give(s->snapshot);

@@ -7,6 +7,7 @@
 #include "tls/live.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tls/files.h"
@@ -17,6 +18,7 @@ struct tls_server {
     struct tls_files files;
     pthread_mutex_t lock; /* guards `set` */
     struct tls_set *set;
+    struct tls_refusal refusal; /* why[0] == '\0': none */
 };
 
 struct tls_backend {
@@ -24,7 +26,38 @@ struct tls_backend {
     struct tls_files files;
     pthread_mutex_t lock; /* guards `client` */
     struct tls_client *client;
+    struct tls_refusal refusal;
 };
+
+/* Passes everything on, and keeps the first error. */
+struct listening {
+    struct tls_report r;
+    struct tls_report *to; /* may be NULL */
+    struct tls_refusal heard;
+};
+
+static void listen_and_pass(struct tls_report *r, enum tls_severity severity, const struct cfg_node *at,
+                            const char *text)
+{
+    struct listening *l = container_of(r, struct listening, r);
+
+    if (severity == TLS_ERROR && !l->heard.why[0])
+        snprintf(l->heard.why, sizeof l->heard.why, "%s", text);
+    if (l->to)
+        l->to->say(l->to, severity, at, text);
+}
+
+static void remember(struct tls_refusal *refusal, const struct listening *l, int64_t now, enum tls_check result)
+{
+    if (result == TLS_CHECK_RENEWED) {
+        refusal->why[0] = '\0';
+    } else if (result == TLS_CHECK_KEPT) {
+        *refusal = l->heard;
+        refusal->at = now;
+        if (!refusal->why[0])
+            snprintf(refusal->why, sizeof refusal->why, "no reason was given");
+    }
+}
 
 static int watch_certificate(struct tls_files *f, const struct tls_certificate_settings *c)
 {
@@ -103,7 +136,7 @@ struct tls_set *tls_server_take(struct tls_server *v)
     return set;
 }
 
-enum tls_check tls_server_check(struct tls_server *v, int64_t now, struct tls_report *r)
+static enum tls_check check_server(struct tls_server *v, int64_t now, struct tls_report *r)
 {
     struct tls_set *old = v->set; /* written by this thread alone */
     struct tls_set *set;
@@ -127,6 +160,20 @@ enum tls_check tls_server_check(struct tls_server *v, int64_t now, struct tls_re
     tls_set_give(old);
     tls_set_warn(set, now, r);
     return TLS_CHECK_RENEWED;
+}
+
+enum tls_check tls_server_check(struct tls_server *v, int64_t now, struct tls_report *r)
+{
+    struct listening l = {.r.say = listen_and_pass, .to = r};
+    enum tls_check result = check_server(v, now, &l.r);
+
+    remember(&v->refusal, &l, now, result);
+    return result;
+}
+
+const struct tls_refusal *tls_server_refusal(const struct tls_server *v)
+{
+    return v->refusal.why[0] ? &v->refusal : NULL;
 }
 
 /* --- backends ----------------------------------------------------------------------------------------------------- */
@@ -181,7 +228,7 @@ struct tls_client *tls_backend_take(struct tls_backend *v)
     return client;
 }
 
-enum tls_check tls_backend_check(struct tls_backend *v, int64_t now, struct tls_report *r)
+static enum tls_check check_backend(struct tls_backend *v, int64_t now, struct tls_report *r)
 {
     struct tls_client *old = v->client; /* written by this thread alone */
     struct tls_client *client;
@@ -197,4 +244,18 @@ enum tls_check tls_backend_check(struct tls_backend *v, int64_t now, struct tls_
     pthread_mutex_unlock(&v->lock);
     tls_client_give(old);
     return TLS_CHECK_RENEWED;
+}
+
+enum tls_check tls_backend_check(struct tls_backend *v, int64_t now, struct tls_report *r)
+{
+    struct listening l = {.r.say = listen_and_pass, .to = r};
+    enum tls_check result = check_backend(v, now, &l.r);
+
+    remember(&v->refusal, &l, now, result);
+    return result;
+}
+
+const struct tls_refusal *tls_backend_refusal(const struct tls_backend *v)
+{
+    return v->refusal.why[0] ? &v->refusal : NULL;
 }

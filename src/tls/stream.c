@@ -502,6 +502,7 @@ static enum io tls_start(struct stream *s)
         t->held = SSL_has_pending(t->ssl);
         t->ktls_send = BIO_get_ktls_send(SSL_get_wbio(t->ssl));
         t->ktls_receive = BIO_get_ktls_recv(SSL_get_rbio(t->ssl));
+        tls_stream_counted(t, 1);
         update(t);
         return IO_OK;
     }

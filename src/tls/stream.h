@@ -20,6 +20,7 @@
 
 #include "base/slice.h"
 #include "net/loop.h"
+#include "net/stats.h"
 #include "net/stream.h"
 #include "tls/client.h"
 #include "tls/context.h"
@@ -33,6 +34,9 @@ struct stream *tls_server_stream_new(struct loop *l, int fd, struct tls_set *set
  * NULL. What is wrong with the name is said by start. */
 struct stream *tls_client_stream_new(struct loop *l, int fd, struct tls_client *c, const char *host,
                                      struct stream_owner *owner);
+
+/* Counts it from its handshake to its end. Before start; `counts` must outlive the stream. */
+void tls_stream_count(struct stream *s, struct tls_counts *counts);
 
 struct tls_info {
     const char *version; /* "TLSv1.3" */

@@ -22,7 +22,8 @@ struct tls_stream {
     SSL *ssl;
     struct tls_set *set; /* server side */
     struct tls_client *client;
-    uint8_t *sealed; /* plain text of the record under way; NULL: none */
+    struct tls_counts *counts; /* NULL: nobody counts; otherwise it is in there while PHASE_OPEN */
+    uint8_t *sealed;           /* plain text of the record under way; NULL: none */
     uint16_t sealed_from;
     uint16_t sealed_len;
     char *text; /* a composed sentence for `why` */
@@ -71,6 +72,9 @@ long tls_stream_on_bio(BIO *b, int what, const char *p, size_t len, int argi, lo
 
 /* Sends on the record under way. True when there is none left. */
 bool tls_stream_flush(struct tls_stream *t);
+
+/* The handshake is over (1), or the stream (-1). */
+void tls_stream_counted(const struct tls_stream *t, int by);
 
 void tls_stream_free(struct stream *s, enum stream_end how);
 

@@ -33,12 +33,30 @@ static void say_goodbye(struct tls_stream *t)
     drain(t->watch.w.fd);
 }
 
+void tls_stream_count(struct stream *s, struct tls_counts *counts)
+{
+    tls_stream_of(s)->counts = counts;
+}
+
+void tls_stream_counted(const struct tls_stream *t, int by)
+{
+    if (!t->counts)
+        return;
+    stats_move(&t->counts->open, by);
+    if (t->ktls_send)
+        stats_move(&t->counts->ktls_send, by);
+    if (t->ktls_receive)
+        stats_move(&t->counts->ktls_receive, by);
+}
+
 void tls_stream_free(struct stream *s, enum stream_end how)
 {
     struct tls_stream *t = tls_stream_of(s);
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     int fd = t->watch.w.fd;
 
+    if (t->phase == PHASE_OPEN)
+        tls_stream_counted(t, -1);
     if (how == STREAM_END_CLEAN)
         say_goodbye(t);
     else

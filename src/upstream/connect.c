@@ -266,8 +266,10 @@ static bool put_on_tls(struct connecting *c)
     c->winner = tls_client_stream_new(c->env->loop, fd, client, host, &c->owner);
     tls_client_give(client);
     c->in_tls = c->winner != NULL;
-    if (c->in_tls)
+    if (c->in_tls) {
+        tls_stream_count(c->winner, &c->env->stats.tls_back);
         return true;
+    }
     snprintf(c->why, sizeof(c->why), "%s: TLS: out of memory", c->to->text);
     finish(c, CONNECT_NO_ROOM);
     return false;

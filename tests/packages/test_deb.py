@@ -23,6 +23,7 @@ routes:
   - {path: /, files: "builtin:demo"}
   - {path: /echo, service: echo}
   - {path: /backend, service: backend}
+admin: {address: "unix:/run/wsbridge/admin.sock", mode: "0660"}
 """
 
 
@@ -94,6 +95,14 @@ def test_it_is_who_it_should_be(machine):
     few = resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 65536
     warnings = [line for line in machine.journal().splitlines() if " warn " in line or " error " in line]
     assert not [w for w in warnings if not (few and "few_descriptors" in w)], warnings
+
+
+def test_the_admin_socket(machine):
+    assert stat(machine, "/run/wsbridge/admin.sock") == "660 wsbridge:wsbridge"
+    assert f"process {machine.show('MainPID')}, serving" in machine.do("/usr/bin/wsbridge", "--status")
+    assert "reloaded" in machine.do("/usr/bin/wsbridge", "--reload", "-c", CONF)
+    assert machine.show("StatusText") == "serving"
+    assert machine.try_("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/wsbridge", "--status")[0] == 77
 
 
 def test_units_are_verified_in_silence(machine):

@@ -534,11 +534,15 @@ static void renews_and_keeps(void **state)
 
     /* The renewer has written the certificate and is not done: it does not match, the old pair serves on. */
     write_cert(s.one.cert, two.cert, NULL);
+    assert_null(tls_server_refusal(v));
     check_twice(v, &said, TLS_CHECK_KEPT);
     assert_non_null(strstr(said.text, "does not belong"));
+    assert_non_null(strstr(tls_server_refusal(v)->why, "does not belong"));
+    assert_true(tls_server_refusal(v)->at >= time(NULL) - 5);
     expect_name(l, v, "one");
     write_key(s.one.key, two.key, NULL);
     check_twice(v, &said, TLS_CHECK_RENEWED);
+    assert_null(tls_server_refusal(v));
     expect_name(l, v, "two");
 
     /* Ended, broken, gone: each keeps the old. */
@@ -551,6 +555,7 @@ static void renews_and_keeps(void **state)
     unlink(s.one.cert);
     check_twice(v, &said, TLS_CHECK_KEPT);
     assert_non_null(strstr(said.text, "No such file"));
+    assert_non_null(strstr(tls_server_refusal(v)->why, "No such file")); /* the last one counts */
     expect_name(l, v, "two");
 
     /* And back again. */
@@ -614,10 +619,13 @@ static void renews_toward_backends(void **state)
     assert_string_equal(tls_client_name(before, "host"), "host");
     write_text(s.ca, "x");
     assert_int_equal(tls_backend_check(v, time(NULL), &said.r), TLS_CHECK_SAME);
-    assert_int_equal(tls_backend_check(v, time(NULL), &said.r), TLS_CHECK_KEPT);
+    assert_null(tls_backend_refusal(v));
+    assert_int_equal(tls_backend_check(v, time(NULL), NULL), TLS_CHECK_KEPT); /* nobody has to listen */
+    assert_non_null(strstr(tls_backend_refusal(v)->why, s.ca));
     write_cert(s.ca, ca.cert, NULL);
     assert_int_equal(tls_backend_check(v, time(NULL), &said.r), TLS_CHECK_SAME);
     assert_int_equal(tls_backend_check(v, time(NULL), &said.r), TLS_CHECK_RENEWED);
+    assert_null(tls_backend_refusal(v));
     after = tls_backend_take(v);
     assert_ptr_not_equal(before, after);
     tls_client_give(before);

@@ -263,6 +263,41 @@ static void greets_and_tells(void **state)
     end(&t);
 }
 
+/* From the end of the handshake to that of the stream; one that fails before was never in there. */
+static void counts_what_is_open(void **state)
+{
+    struct tls_settings s = server_settings();
+    struct tls_backend_settings b = client_settings();
+    struct tls_set *set = make_set(&s);
+    struct tls_client *c = make_client(&b);
+    struct tls_counts front = {0};
+    struct tls_counts back = {0};
+    const char *const hosts[] = {"server.test", "other.test"};
+
+    for (unsigned good = 0; good < 2; good++) {
+        struct two t = {0};
+        int fds[2];
+        pair_of(fds);
+        t.a.s = tls_server_stream_new(rig.loop, fds[0], set, 0, &t.a.o);
+        t.b.s = tls_client_stream_new(rig.loop, fds[1], c, hosts[1 - good], &t.b.o);
+        tls_stream_count(t.a.s, &front);
+        tls_stream_count(t.b.s, &back);
+        begin_side(&t.a, t.a.s);
+        begin_side(&t.b, t.b.s);
+        assert_int_equal(stats_gauge(&front.open), 0);
+        turns(20);
+        assert_int_equal(t.b.start, good ? IO_OK : IO_FAIL);
+        assert_int_equal(stats_gauge(&front.open), good);
+        assert_int_equal(stats_gauge(&back.open), good);
+        assert_int_equal(stats_gauge(&back.ktls_send), 0); /* no TCP */
+        end(&t);
+        assert_int_equal(stats_gauge(&front.open), 0);
+        assert_int_equal(stats_gauge(&back.open), 0);
+    }
+    tls_set_give(set);
+    tls_client_give(c);
+}
+
 static void checks_the_name(void **state)
 {
     static const struct {
@@ -1291,6 +1326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greets_and_tells),
+        cmocka_unit_test(counts_what_is_open),
         cmocka_unit_test(checks_the_name),
         cmocka_unit_test(refuses_strange_authorities),
         cmocka_unit_test(asks_for_client_certificates),
