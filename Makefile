@@ -96,7 +96,7 @@ $(OUT)/obj/%.o: src/%.c $(OUT)/flags
 
 # What the assembler reads into an object is not in its .d file, and the linker's own compiler would not find it.
 $(OUT)/obj/serve/demo.o: src/serve/demo.html src/serve/demo.js src/serve/demo.css
-$(OUT)/obj/serve/demo.o: LTO :=
+$(OUT)/obj/serve/demo.o: private LTO :=
 
 # Other flags or another compiler make everything anew.
 $(OUT)/flags: FORCE
