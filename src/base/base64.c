@@ -26,18 +26,24 @@ void base64_encode(const uint8_t *in, size_t n, char *out)
     *out = '=';
 }
 
-/* The six bits of a character, or 64 for one outside the alphabet. */
+#define NONE 64
+
+/* The six bits of each character from '+' to 'z', or NONE for one outside the alphabet. */
+static const uint8_t sextets['z' - '+' + 1] = {
+    62,   NONE, NONE, NONE, 63,                                                                   /* + to / */
+    52,   53,   54,   55,   56,   57,   58, 59, 60, 61, NONE, NONE, NONE, NONE, NONE, NONE, NONE, /* 0 to @ */
+    0,    1,    2,    3,    4,    5,    6,  7,  8,  9,  10,   11,   12,   13,   14,   15,   16,
+    17,   18,   19,   20,   21,   22,   23, 24, 25, /* A to Z */
+    NONE, NONE, NONE, NONE, NONE, NONE,             /* [ to ` */
+    26,   27,   28,   29,   30,   31,   32, 33, 34, 35, 36,   37,   38,   39,   40,   41,   42,
+    43,   44,   45,   46,   47,   48,   49, 50, 51, /* a to z */
+};
+
 static unsigned sextet(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return (unsigned)(c - 'A');
-    if (c >= 'a' && c <= 'z')
-        return (unsigned)(c - 'a') + 26;
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0') + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : 64;
+    unsigned at = (unsigned)(unsigned char)c - '+';
+
+    return at < sizeof(sextets) ? sextets[at] : NONE;
 }
 
 bool base64_decode(struct slice in, uint8_t *out, size_t cap, size_t *got)
@@ -56,7 +62,7 @@ bool base64_decode(struct slice in, uint8_t *out, size_t cap, size_t *got)
         uint32_t v = 0;
         for (size_t k = 0; k < 4; k++) {
             unsigned s = k >= 4 - skip ? 0 : sextet(in.p[i + k]);
-            if (s > 63)
+            if (s == NONE)
                 return false;
             v = v << 6 | s;
         }

@@ -18,13 +18,11 @@ bool slice_eq(struct slice a, struct slice b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-bool slice_eq_nocase(struct slice a, struct slice b)
+bool slice_same_nocase(const char *a, const char *b, size_t n)
 {
-    if (a.n != b.n)
-        return false;
     /* From the end: names of one length that differ most often begin alike (Sec-WebSocket-). */
-    for (size_t i = a.n; i > 0; i--) {
-        if (a.p[i - 1] != b.p[i - 1] && lower(a.p[i - 1]) != lower(b.p[i - 1]))
+    for (size_t i = n; i > 0; i--) {
+        if (a[i - 1] != b[i - 1] && lower(a[i - 1]) != lower(b[i - 1]))
             return false;
     }
     return true;

@@ -29,7 +29,12 @@ static inline struct slice slice_of(const char *z)
 }
 
 bool slice_eq(struct slice a, struct slice b);
-bool slice_eq_nocase(struct slice a, struct slice b); /* ASCII letters only */
+bool slice_same_nocase(const char *a, const char *b, size_t n);
+/* ASCII letters only. Most names differ in their length already, which is not worth a call. */
+static inline bool slice_eq_nocase(struct slice a, struct slice b)
+{
+    return a.n == b.n && slice_same_nocase(a.p, b.p, a.n);
+}
 bool slice_starts(struct slice s, struct slice prefix);
 bool slice_ends_nocase(struct slice s, struct slice suffix);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "front/conn.h"
 #include "http/write.h"
 #include "obs/log.h"
@@ -498,7 +499,7 @@ void front_accept(struct worker_env *env, int fd, const struct addr *peer, const
 {
     uint64_t limit = listener->limits.connections;
     unsigned open = atomic_fetch_add_explicit(env->connections, 1, memory_order_relaxed) + 1;
-    struct front_conn *c = open <= limit + limit / 4 + 16 ? calloc(1, sizeof *c) : NULL;
+    struct front_conn *c = open <= limit + limit / 4 + 16 ? alloc_zero(sizeof *c) : NULL;
 
     stats_count(&env->stats.accepted);
     stats_move(&env->stats.connections, 1);

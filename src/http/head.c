@@ -33,6 +33,7 @@
 
 #include <assert.h>
 
+#include "http/chars.h"
 #include "http/url.h"
 
 #define METHOD_MAX 32
@@ -104,56 +105,17 @@ static const struct http_bad refusals[] = {
     [UNKNOWN_CODING] = {501, "a transfer coding other than chunked"},
 };
 
-/* --- classes of bytes --- */
-
-enum { TOKEN = 1, TARGET_CHAR = 2, VALUE_CHAR = 4 };
-
-/* One row for sixteen bytes. '#' is a token character but begins a fragment in a URI, hence K. */
-/* clang-format off */
-#define V VALUE_CHAR
-#define R (VALUE_CHAR | TARGET_CHAR)
-#define A (VALUE_CHAR | TARGET_CHAR | TOKEN)
-#define K (VALUE_CHAR | TOKEN)
-static const uint8_t class_of[256] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, V, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    V, A, V, K, A, A, A, A, R, R, A, A, R, A, A, R, /* space to slash */
-    A, A, A, A, A, A, A, A, A, A, R, R, V, R, V, R, /* 0 to ? */
-    R, A, A, A, A, A, A, A, A, A, A, A, A, A, A, A, /* @ to O */
-    A, A, A, A, A, A, A, A, A, A, A, R, R, R, A, A, /* P to _ */
-    A, A, A, A, A, A, A, A, A, A, A, A, A, A, A, A, /* ` to o */
-    A, A, A, A, A, A, A, A, A, A, A, R, A, R, A, 0, /* p to DEL */
-    V, V, V, V, V, V, V, V, V, V, V, V, V, V, V, V,
-    V, V, V, V, V, V, V, V, V, V, V, V, V, V, V, V,
-    V, V, V, V, V, V, V, V, V, V, V, V, V, V, V, V,
-    V, V, V, V, V, V, V, V, V, V, V, V, V, V, V, V,
-    V, V, V, V, V, V, V, V, V, V, V, V, V, V, V, V,
-    V, V, V, V, V, V, V, V, V, V, V, V, V, V, V, V,
-    V, V, V, V, V, V, V, V, V, V, V, V, V, V, V, V,
-    V, V, V, V, V, V, V, V, V, V, V, V, V, V, V, V,
-};
-#undef V
-#undef R
-#undef A
-#undef K
-/* clang-format on */
+/* --- the first pass: bytes as they arrive --- */
 
 /* What may go on for many bytes in each state; 0: every byte is judged. */
 static const uint8_t run_of[] = {
-    [METHOD] = TOKEN, [TARGET] = TARGET_CHAR, [NAME] = TOKEN, [VALUE] = VALUE_CHAR, [END_LF] = 0,
+    [METHOD] = HTTP_TOKEN, [TARGET] = HTTP_TARGET, [NAME] = HTTP_TOKEN, [VALUE] = HTTP_VALUE, [END_LF] = 0,
 };
-
-static bool is(char c, unsigned class)
-{
-    return (class_of[(unsigned char)c] & class) != 0;
-}
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
-
-/* --- the first pass: bytes as they arrive --- */
 
 /* The name of a wrong byte: the plain offences first, else what this place expected. */
 static enum refusal wrong(char c, enum refusal here)
@@ -206,7 +168,7 @@ static enum refusal judge_start(struct http_parser *p, char c)
 {
     if (c == '\r')
         return ++p->blank > BLANK_MAX ? BLANKS : go(p, START_LF);
-    if (!is(c, TOKEN))
+    if (!http_char_is(c, HTTP_TOKEN))
         return wrong(c, BAD_METHOD);
     p->state = METHOD;
     p->mark = p->seen;
@@ -219,7 +181,7 @@ static enum refusal judge_field_start(struct http_parser *p, char c)
         return go(p, END_LF);
     if (c == ' ' || c == '\t')
         return FOLDED;
-    if (!is(c, TOKEN))
+    if (!http_char_is(c, HTTP_TOKEN))
         return wrong(c, BAD_NAME);
     p->state = NAME;
     return ++p->fields > HTTP_FIELDS_MAX ? MANY_FIELDS : FINE;
@@ -282,8 +244,10 @@ static enum refusal scan(struct http_parser *p, const char *buf, size_t end, boo
     while (p->seen < end) {
         uint8_t run = run_of[p->state];
         if (run != 0) {
-            while (p->seen < end && is(buf[p->seen], run))
-                p->seen++;
+            size_t at = p->seen;
+            while (at < end && http_char_is(buf[at], run))
+                at++;
+            p->seen = at;
             enum refusal r = run_limits(p, buf);
             if (r != FINE || p->seen == end)
                 return r;

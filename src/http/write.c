@@ -6,36 +6,16 @@
  */
 #include "http/write.h"
 
+#include "http/chars.h"
 #include "http/fields.h"
-
-static bool is_name(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char l = (char)(s.p[i] | 0x20);
-        bool alnum = (l >= 'a' && l <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9');
-        if (!alnum && (s.p[i] == '\0' || !strchr("!#$%&'*+-.^_`|~", s.p[i])))
-            return false;
-    }
-    return s.n > 0;
-}
-
-static bool is_value(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
 
 static bool put_field(struct strbuf *out, struct slice name, struct slice value)
 {
     strbuf_put(out, name);
-    strbuf_str(out, ": ");
+    strbuf_put(out, SLICE(": "));
     strbuf_put(out, value);
-    strbuf_str(out, "\r\n");
-    return is_name(name) && is_value(value);
+    strbuf_put(out, SLICE("\r\n"));
+    return http_all_are(name, HTTP_TOKEN) && http_all_are(value, HTTP_VALUE);
 }
 
 static void put_own_fields(struct strbuf *out, const struct http_response *r)
@@ -52,13 +32,24 @@ static void put_own_fields(struct strbuf *out, const struct http_response *r)
         strbuf_str(out, "Connection: keep-alive\r\n");
 }
 
+static void put_status(struct strbuf *out, int status)
+{
+    const char code[] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10), (char)('0' + status % 10),
+                         ' '};
+
+    strbuf_put(out, SLICE("HTTP/1.1 "));
+    strbuf_put(out, (struct slice){code, sizeof code});
+    strbuf_str(out, http_status_phrase(status));
+    strbuf_put(out, SLICE("\r\nServer: wsbridge\r\n"));
+}
+
 bool http_write_head(struct strbuf *out, const struct http_response *r)
 {
     size_t start = out->n;
     /* 1.1 also to a 1.0 client: it is the server's version (RFC 9110, section 6.2), only the framing must suit. */
-    strbuf_printf(out, "HTTP/1.1 %03d %s\r\nServer: wsbridge\r\n", r->status, http_status_phrase(r->status));
-    put_own_fields(out, r);
     bool ok = r->status >= 100 && r->status <= 999;
+    put_status(out, r->status);
+    put_own_fields(out, r);
     for (size_t i = 0; i < r->n_fields && ok; i++)
         ok = put_field(out, r->fields[i].name, r->fields[i].value);
     strbuf_str(out, "\r\n");

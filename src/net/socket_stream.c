@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "net/calls.h"
 #include "net/socket.h"
 
@@ -380,7 +381,7 @@ struct stream *socket_connect_new(struct loop *l, const struct addr *to, const s
 
 struct stream *socket_stream_new_as(struct loop *l, int fd, int family, struct stream_owner *owner)
 {
-    struct socket_stream *k = calloc(1, sizeof(*k));
+    struct socket_stream *k = alloc_zero(sizeof(*k));
     if (!k) {
         close(fd);
         return NULL;

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "relay/relay.h"
 
 static void put_frame(struct session *s, uint8_t opcode, const uint8_t *payload, size_t n)
@@ -17,7 +18,7 @@ static void put_frame(struct session *s, uint8_t opcode, const uint8_t *payload,
     if (s->close_queued)
         return; /* nothing after a Close, and no reason to delay it */
     if (!c) {
-        c = calloc(1, sizeof *c);
+        c = alloc_zero(sizeof *c);
         if (!c)
             return; /* a ping unanswered: the client asks again, or finds us as dead as we nearly are */
         s->control = c;
@@ -64,7 +65,7 @@ static bool control_next(struct session *s)
         return false;
     }
     if (!c) {
-        c = s->control = calloc(1, sizeof *c);
+        c = s->control = alloc_zero(sizeof *c);
         if (!c)
             return false;
     }

@@ -201,9 +201,9 @@ void session_check(const struct session *s)
     (void)lanes;
 }
 
-/* The common end of a run, seen without another round: all was passed on, and neither side has more. Then both sides are
- * to be read, and what the timer waits for is idle time and the like, which bytes only put off: a run that began so and
- * ends so has nothing to set. */
+/* The common end of a run, seen without another round: all was passed on, and neither side has more. Then both sides
+ * are to be read, and what the timer waits for is idle time and the like, which bytes only put off: a run that began so
+ * and ends so has nothing to set. */
 static bool at_rest(const struct session *s)
 {
     return s->front_state == FRONT_OPEN && s->back_state == BACK_OPEN && (s->front->blocked & STREAM_READ) &&

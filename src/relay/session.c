@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "obs/log.h"
 #include "relay/relay.h"
 #include "upstream/proxy_out.h"
@@ -57,9 +58,7 @@ static int check_request(struct worker_env *env, struct http_exchange *x, const 
                          struct ws_handshake *hs, const char **why)
 {
     int status = ws_handshake_check(x->head, hs, why);
-    const struct service *service = route->service;
-    struct slice *allowed;
-    bool ok;
+    const struct cfg_strings *allowed = &route->service->subprotocols;
 
     if (status)
         return status;
@@ -69,16 +68,8 @@ static int check_request(struct worker_env *env, struct http_exchange *x, const 
     *why = "wsbridge is shutting down.";
     if (env->draining)
         return 503;
-    *why = "Out of memory.";
-    allowed = calloc(service->subprotocols.n + 1, sizeof *allowed);
-    if (!allowed)
-        return 503;
-    for (size_t i = 0; i < service->subprotocols.n; i++)
-        allowed[i] = slice_of(service->subprotocols.v[i]);
-    ok = ws_subprotocol_choose(x->head, allowed, service->subprotocols.n, &hs->subprotocol);
-    free(allowed);
     *why = "Sec-WebSocket-Protocol is malformed.";
-    return ok ? 0 : 400;
+    return ws_subprotocol_choose(x->head, allowed->v, allowed->n, &hs->subprotocol) ? 0 : 400;
 }
 
 /* --- opening -------------------------------------------------------------------------------------------------------
@@ -246,11 +237,11 @@ static struct session *session_new(struct worker_env *env, struct http_exchange 
     size_t path = MIN_OF(x->url.path.n, RECORDED_PATH_MAX);
     char tls[RECORDED_TLS_MAX];
     size_t tls_len = record_tls(x, tls);
-    struct session *s = calloc(1, sizeof *s + path + hs->subprotocol.n + tls_len + 2);
+    struct session *s = alloc_zero(sizeof *s + path + hs->subprotocol.n + tls_len + 2);
 
     if (!s)
         return NULL;
-    s->opening = calloc(1, sizeof *s->opening);
+    s->opening = alloc_zero(sizeof *s->opening);
     if (!s->opening) {
         free(s);
         return NULL;

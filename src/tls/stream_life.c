@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "tls/stream_inner.h"
 
 static void on_reap(struct loop_task *task)
@@ -82,7 +83,7 @@ void tls_stream_free(struct stream *s, enum stream_end how)
 
 static struct tls_stream *stream_new(struct loop *l, int fd, struct stream_owner *owner)
 {
-    struct tls_stream *t = calloc(1, sizeof(*t));
+    struct tls_stream *t = alloc_zero(sizeof(*t));
 
     if (!t) {
         close(fd);

@@ -6,6 +6,8 @@
  */
 #include "upstream/service.h"
 
+#include "http/chars.h"
+
 #define NAME_MAX_TEXT 253 /* RFC 1035, section 2.3.4, as text */
 #define LABEL_MAX 63
 
@@ -189,21 +191,12 @@ static int service_shorthand(struct cfg_load *load, const struct cfg_node *node,
     return parse_to(load, node, &((struct service *)obj)->to);
 }
 
-/* A subprotocol is a token (RFC 6455, section 4.1; RFC 9110, section 5.6.2). */
-static bool is_token(const char *s)
-{
-    for (const char *p = s; *p; p++)
-        if (!name_char(*p) && !strchr("!#$%&'*+.^`|~", *p))
-            return false;
-    return *s != '\0';
-}
-
 static void check_service(struct cfg_load *load, const struct cfg_node *node, void *obj)
 {
     const struct cfg_strings *names = &((const struct service *)obj)->subprotocols;
 
     for (size_t i = 0; i < names->n; i++) {
-        if (!is_token(names->v[i]))
+        if (!http_all_are(slice_of(names->v[i]), HTTP_TOKEN)) /* RFC 6455, section 4.1 */
             cfg_error(load, names->nodes[i], "letters, digits and !#$%&'*+-.^_`|~, without spaces",
                       "\"%s\" cannot be the name of a subprotocol", names->v[i]);
         for (size_t j = 0; j < i; j++)

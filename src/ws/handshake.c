@@ -13,6 +13,7 @@
 #include <openssl/sha.h>
 
 #include "base/base64.h"
+#include "http/chars.h"
 
 #define KEY_BYTES 16
 
@@ -106,17 +107,6 @@ static bool offer_next(const struct http_head *h, struct offers *o, struct slice
     }
 }
 
-static bool is_token(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = s.p[i];
-
-        if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c))
-            return false;
-    }
-    return s.n > 0;
-}
-
 static bool offered(const struct http_head *h, struct slice want, struct slice *found)
 {
     struct offers o = {0};
@@ -128,14 +118,14 @@ static bool offered(const struct http_head *h, struct slice want, struct slice *
     return false;
 }
 
-bool ws_subprotocol_choose(const struct http_head *h, const struct slice *allowed, size_t n, struct slice *out)
+bool ws_subprotocol_choose(const struct http_head *h, const char *const *allowed, size_t n, struct slice *out)
 {
     struct offers o = {0};
     struct slice name, first = {0};
 
     *out = (struct slice){0};
     while (offer_next(h, &o, &name)) {
-        if (!is_token(name))
+        if (!http_all_are(name, HTTP_TOKEN))
             return false;
         if (!first.n && !slice_eq(name, SLICE("base64")))
             first = name;
@@ -145,8 +135,8 @@ bool ws_subprotocol_choose(const struct http_head *h, const struct slice *allowe
         return true;
     }
     for (size_t i = 0; i < n; i++) {
-        if (offered(h, allowed[i], &name)) {
-            *out = allowed[i];
+        if (offered(h, slice_of(allowed[i]), &name)) {
+            *out = slice_of(allowed[i]);
             return true;
         }
     }

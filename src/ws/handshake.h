@@ -30,7 +30,7 @@ MUST_CHECK int ws_handshake_check(const struct http_head *h, struct ws_handshake
  * spaces, empty ones not counted, compared with case. `allowed` empty: "binary" if offered, else the first offered,
  * never "base64". Not empty: the first of `allowed` that is offered. None agreed: empty slice, and the upgrade goes on
  * without one (RFC 6455 lets the client decide). False when an offered name is not a token (400). */
-MUST_CHECK bool ws_subprotocol_choose(const struct http_head *h, const struct slice *allowed, size_t n,
+MUST_CHECK bool ws_subprotocol_choose(const struct http_head *h, const char *const *allowed, size_t n,
                                       struct slice *out);
 
 #endif

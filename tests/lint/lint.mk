@@ -27,7 +27,7 @@ headers:
 	@printf '%s\n' $(LINT_H) | xargs -P$(JOBS) -I{} sh -c 'for cc in gcc clang; do \
 	  echo "#include \"{}\"" | $$cc $(LINT_FLAGS) -fsyntax-only -x c - || { echo "headers: {} does not compile alone with $$cc" >&2; exit 1; }; done'
 	@echo "  ok    headers: $(words $(LINT_H)) headers alone, gcc and clang"
-LINT_FLAGS = -std=gnu11 -I. -Isrc -Itests/unit -D_GNU_SOURCE -DWSBRIDGE_VERSION=\"0\" $(WARN)
+LINT_FLAGS = -std=gnu11 -I. -Isrc -Itests/unit -D_GNU_SOURCE -DWSBRIDGE_VERSION=\"0\" -DWSBRIDGE_DEBUG=1 $(WARN)
 
 layers:
 	$(call need,/usr/bin/python3,python3)
@@ -45,7 +45,7 @@ tidy:
 tidy-files: $(TIDY_STAMPS)
 $(BUILD)/tidy/%.ok: src/%.c .clang-tidy
 	@mkdir -p $(@D)
-	@$(CLANG_TIDY) --quiet $< -- $(LINT_FLAGS) -DWSBRIDGE_DEBUG=1 > $@.log 2>&1 || { grep -v 'warnings* generated' $@.log; exit 1; }
+	@$(CLANG_TIDY) --quiet $< -- $(LINT_FLAGS) > $@.log 2>&1 || { grep -v 'warnings* generated' $@.log; exit 1; }
 	@clang $(LINT_FLAGS) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
 	@touch $@
 -include $(wildcard $(BUILD)/tidy/*/*.d)
