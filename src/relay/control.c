@@ -75,14 +75,23 @@ static bool control_next(struct session *s)
     return true;
 }
 
+/* A Close behind which the connection ends at once (session_front_farewell) leaves in one segment with the FIN. */
+static enum io put_out(struct session *s, bool last, const uint8_t *p, size_t n, size_t *put)
+{
+    struct iovec v = {(void *)(uintptr_t)p, n};
+
+    if (last && s->front_state == FRONT_CLOSED && s->front->ops->write_more)
+        return s->front->ops->write_more(s->front, p, n, put);
+    return stream_write(s->front, &v, 1, put);
+}
+
 enum io control_out(struct session *s, bool *moved)
 {
     while (control_next(s)) {
         struct control *c = s->control;
         bool closing = (c->now.bytes[0] & 0x0f) == WS_CLOSE;
-        struct iovec v = {c->now.bytes + c->off, (size_t)c->now.n - c->off};
         size_t put = 0;
-        enum io io = stream_write(s->front, &v, 1, &put);
+        enum io io = put_out(s, closing, c->now.bytes + c->off, (size_t)c->now.n - c->off, &put);
 
         if (io != IO_OK)
             return io;

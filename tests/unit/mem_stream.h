@@ -73,6 +73,7 @@ struct mem_stream {
     bool seals; /* while it is stalled one write is taken and sent on later, as TLS does with a record */
     struct mem_bytes sealed;
     size_t lost; /* sealed bytes that a clean end destroyed */
+    bool corked; /* the last bytes came with the promise of more, which writing or an end keeps */
     unsigned reads_called, writes_called, readies;
     const char *own_why; /* what a failure is called, instead of "as scripted" */
     void *arg;           /* the test's */
@@ -231,6 +232,7 @@ static inline enum io mem_stream_write_now(struct stream *s, const struct iovec 
     enum io io = mem_stream_room(m, all, &take);
     if (io != IO_OK)
         return io;
+    m->corked = false;
     for (int i = 0; done < take; i++) {
         size_t k = MIN_OF(v[i].iov_len, take - done);
         mem_bytes_put(seals ? &m->sealed : &m->out, v[i].iov_base, k);
@@ -288,7 +290,9 @@ static inline void mem_stream_free(struct stream *s, enum stream_end how)
 static inline enum io mem_stream_write_more(struct stream *s, const uint8_t *p, size_t n, size_t *put)
 {
     struct iovec v = {(uint8_t *)(uintptr_t)p, n};
-    return mem_stream_write(s, &v, 1, put);
+    enum io io = mem_stream_write(s, &v, 1, put);
+    mem_stream_of(s)->corked = io == IO_OK;
+    return io;
 }
 
 static inline enum io mem_stream_splice_in(struct stream *s, int pipe_fd, size_t n, size_t *got)
@@ -320,6 +324,7 @@ static inline enum io mem_stream_splice_out(struct stream *s, int pipe_fd, size_
     assert(had == (ssize_t)take); /* the caller knows what is inside */
     mem_bytes_put(&m->out, p, take);
     free(p);
+    m->corked = false;
     *put = take;
     return IO_OK;
 }

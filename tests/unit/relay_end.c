@@ -221,6 +221,38 @@ static void client_close_flushes_then_half_closes(void **state)
     rig_close(r);
 }
 
+/* The Close is written with the promise of more, and the end keeps it in the same run: one segment instead of two. */
+static void close_and_fin_leave_together(void **state)
+{
+    for (int bad = 0; bad < 2; bad++) {
+        struct rig *r = rig_open_new();
+
+        mem_stream_splices(&r->front);
+        if (bad)
+            mem_stream_feed(&r->front, "\x82", 1), mem_stream_feed(&r->front, "", 1); /* no mask */
+        else
+            rig_send_close(r, 1000);
+        rig_settle(r);
+        ASSERT_STORY(r, bad ? "101 CLOSE(1002 client frame without mask)" : "101 CLOSE(1000)");
+        assert_true(r->front.corked);
+        assert_true(bad ? r->front.shut : r->front.freed);
+        mem_stream_finish(&r->front, 0);
+        mem_stream_finish(&r->back, 0);
+        rig_settle(r);
+        rig_close(r);
+
+        r = rig_open_new(); /* our own Close is answered first: nothing may hold it back */
+        mem_stream_splices(&r->front);
+        mem_stream_finish(&r->back, 0);
+        rig_settle(r);
+        ASSERT_STORY(r, "101 CLOSE(1000 backend ended)");
+        assert_false(r->front.corked || r->front.freed);
+        rig_send_close(r, 1000);
+        rig_settle(r);
+        rig_close(r);
+    }
+}
+
 static void client_close_without_a_code(void **state)
 {
     struct rig *r = rig_open_new();
@@ -626,6 +658,7 @@ int main(void)
         cmocka_unit_test(backend_reset_is_told_after_its_stream_is_gone),
         cmocka_unit_test(last_bytes_held_by_a_layer),
         cmocka_unit_test(client_close_flushes_then_half_closes),
+        cmocka_unit_test(close_and_fin_leave_together),
         cmocka_unit_test(client_close_without_a_code),
         cmocka_unit_test(client_close_is_echoed_at_a_frame_boundary),
         cmocka_unit_test(client_close_with_a_slow_fin),
