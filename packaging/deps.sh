@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the wsbridge authors
 #
-# Installs what building (`deps.sh build`), testing (`test`), making packages (`package`) or testing those
-# (`package-test`) needs, from the system's own packages: apt-get on Debian and its kin, dnf on Fedora and its kin. Only
+# Installs what building (`deps.sh build`), testing (`test`), measuring (`bench`), making packages (`package`) or testing
+# those (`package-test`) needs, from the system's own packages: apt-get on Debian and its kin, dnf on Fedora and its kin. Only
 # what is missing is installed, and when nothing is missing no network is touched, so that the Makefile may call this
 # before every build. Uses sudo when not root. On any other system it says what is needed and goes on: the build itself
 # will tell what it misses.
@@ -11,9 +11,9 @@ set -eu
 
 what=${1:-build}
 case $what in
-    build | test | package | package-test) ;;
+    build | test | bench | package | package-test) ;;
     *)
-        echo "usage: $0 build|test|package|package-test" >&2
+        echo "usage: $0 build|test|bench|package|package-test" >&2
         exit 64
         ;;
 esac
@@ -44,10 +44,14 @@ debian_packages() {
         # shells whose completions are read, and what a clean system is made, booted and put into a container with
         echo bash zsh fish shellcheck mmdebstrap systemd systemd-container uidmap buildah crun iproute2 util-linux
     fi
-    [ "$what" = test ] || return 0
+    case $what in test | bench) ;; *) return 0 ;; esac
     need_command node nodejs
     need_command npm npm
     need_command git git
+    if [ "$what" = bench ]; then
+        echo python3 strace valgrind openssl haproxy nginx-light libnginx-mod-stream stunnel4 websockify
+        return 0
+    fi
     # the tests' own tools
     echo python3 python3-pytest python3-pytest-timeout python3-pytest-xdist libcmocka-dev clang libclang-rt-14-dev llvm clang-format clang-tidy
     echo strace valgrind curl procps iproute2 util-linux
@@ -62,10 +66,14 @@ fedora_packages() {
     echo glibc-devel libev-devel libyaml-devel openssl-devel pkgconf-pkg-config
     case $what in package | package-test) echo rpm-build systemd-rpm-macros git ;; esac
     [ "$what" != package-test ] || echo rpmlint mandoc
-    [ "$what" = test ] || return 0
+    case $what in test | bench) ;; *) return 0 ;; esac
     need_command node nodejs
     need_command npm nodejs-npm
     need_command git git
+    if [ "$what" = bench ]; then
+        echo python3 strace valgrind openssl haproxy nginx nginx-mod-stream stunnel python3-websockify
+        return 0
+    fi
     echo python3 python3-pytest python3-pytest-timeout python3-pytest-xdist libcmocka-devel clang compiler-rt llvm clang-tools-extra
     echo libasan libubsan libtsan strace valgrind curl procps-ng iproute util-linux
     echo chromium chromedriver novnc tigervnc-server xterm telnet-server openssh-server openssh-clients

@@ -26,14 +26,19 @@ $(BENCH_DIR)/alloc_count.so: tests/bench/alloc_count.c
 	@echo "  BENCH $@"
 	$(Q)$(CC) $(BENCH_FLAGS) -fPIC -shared -o $@ $<
 
-.PHONY: bench bench-quick bench-smoke bench-floor bench-report bench-tools
+.PHONY: bench bench-quick bench-smoke bench-floor bench-report bench-tools bench-deps
+bench-deps:
+	@packaging/deps.sh bench
 bench-tools: $(BENCH_TOOLS)
-bench: $(OUT)/wsbridge $(BENCH_TOOLS)
+bench: bench-deps
+	@$(MAKE) --no-print-directory $(PARALLEL) all bench-tools
 	@$(MAKE) --no-print-directory bench-micro
 	@$(BENCH) full
-bench-quick: $(OUT)/wsbridge $(BENCH_TOOLS)
+bench-quick: bench-deps
+	@$(MAKE) --no-print-directory $(PARALLEL) all bench-tools
 	@$(BENCH) quick
-bench-floor: $(OUT)/wsbridge $(BENCH_TOOLS)
+bench-floor: bench-deps
+	@$(MAKE) --no-print-directory $(PARALLEL) all bench-tools
 	@$(BENCH) floor
 bench-smoke: $(OUT)/wsbridge $(BENCH_TOOLS)
 	@$(BENCH) smoke

@@ -408,7 +408,8 @@ def instructions(paths, peers):
 
 def machine():
     model = [line.split(':', 1)[1].strip() for line in measure.read('/proc/cpuinfo').splitlines() if line.startswith('model name')]
-    return {'cpu': model[0] if model else platform.machine(), 'cores': os.cpu_count(), 'kernel': platform.release()}
+    return {'cpu': model[0] if model else platform.machine(), 'cores': os.cpu_count(), 'kernel': platform.release(),
+            'congestion': measure.read('/proc/sys/net/ipv4/tcp_congestion_control').strip()}
 
 
 def commit():
