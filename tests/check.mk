@@ -16,7 +16,7 @@ test-deps:
 NODE_STAMP := tests/browser/node_modules/.package-lock.json
 $(NODE_STAMP): tests/browser/package.json tests/browser/package-lock.json
 	@echo "  NPM   tests/browser"
-	@cd tests/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --ignore-scripts --no-audit --no-fund --no-update-notifier
+	@cd tests/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --loglevel=error --ignore-scripts --no-audit --no-fund --no-update-notifier
 	@touch $@
 
 # --- from outside -----------------------------------------------------------------------------------------------------

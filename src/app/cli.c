@@ -197,7 +197,34 @@ static bool take_pid(struct cli *c, const char *text)
     return true;
 }
 
-static bool take_option(struct cli *c, struct short_form *sf, int opt)
+/* What habit brings from websockify. */
+static void say_successor(const char *arg)
+{
+    static const struct {
+        const char *old;
+        const char *now;
+    } known[] = {
+        {"--cert", "TLS takes a file (-c FILE): tls: {cert: FILE, key: FILE}"},
+        {"--key", "TLS takes a file (-c FILE): tls: {cert: FILE, key: FILE}"},
+        {"--ssl-only", "TLS takes a file (-c FILE): tls: {cert: FILE, key: FILE}, which serves nothing else"},
+        {"--ssl-target", "TLS toward a backend takes a file (-c FILE): services: {NAME: {to: HOST:PORT, tls: {}}}"},
+        {"--unix-target", "write unix:/path as the target"},
+        {"--unix-listen", "write unix:/path as the port"},
+        {"--heartbeat", "pings are sent by themselves; a file (-c FILE) changes them: timeouts: {ping: 25s}"},
+        {"--idle-timeout", "that takes a file (-c FILE): timeouts: {idle: 10m}"},
+        {"--log-file", "that takes a file (-c FILE): log: {to: file:/path}"},
+        {"--daemon", "it stays in the foreground: let the service manager start it"},
+        {"-D", "it stays in the foreground: let the service manager start it"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        size_t n = strlen(known[i].old);
+        if (strncmp(arg, known[i].old, n) == 0 && (arg[n] == '\0' || arg[n] == '='))
+            fprintf(stderr, "wsbridge: %s: %s\n", known[i].old, known[i].now);
+    }
+}
+
+static bool take_option(struct cli *c, struct short_form *sf, int opt, char **argv)
 {
     switch (opt) {
     case 'w':
@@ -248,9 +275,17 @@ static bool take_option(struct cli *c, struct short_form *sf, int opt)
         c->action = CLI_MDOC;
         break;
     case OPT_RELOAD:
+        if (c->action == CLI_STATUS) {
+            wrong(c, "--reload", "one question at a time: --status is there already");
+            return false;
+        }
         c->action = CLI_RELOAD;
         return !optarg || take_pid(c, optarg);
     case OPT_STATUS:
+        if (c->action == CLI_RELOAD) {
+            wrong(c, "--status", "one question at a time: --reload is there already");
+            return false;
+        }
         c->action = CLI_STATUS;
         break;
     case OPT_JSON:
@@ -260,6 +295,7 @@ static bool take_option(struct cli *c, struct short_form *sf, int opt)
         c->admin = optarg;
         break;
     default: /* getopt said what is wrong */
+        say_successor(argv[optind - 1]);
         fprintf(stderr, "Try `wsbridge --help`.\n");
         c->action = CLI_WRONG;
         return false;
@@ -321,7 +357,7 @@ void cli_parse(struct cli *c, int argc, char **argv)
     memset(c, 0, sizeof *c);
     c->source.paths = c->paths;
     while ((opt = getopt_long(argc, argv, "w:c:tTVh", long_options, NULL)) != -1)
-        if (!take_option(c, &sf, opt))
+        if (!take_option(c, &sf, opt, argv))
             return;
     if (c->action == CLI_RELOAD || c->action == CLI_STATUS) {
         take_rest(c, argc - optind, argv + optind);
@@ -330,7 +366,8 @@ void cli_parse(struct cli *c, int argc, char **argv)
     if (!needs_configuration(c->action))
         return;
     if (c->admin || c->json) {
-        wrong(c, c->admin ? "--admin" : "--json", "it belongs to --status and --reload");
+        wrong(c, c->admin ? "--admin" : "--json",
+              c->admin ? "it belongs to --status and --reload" : "it belongs to --status");
         return;
     }
     has_short = sf.web || sf.index || sf.n_origins || sf.level || optind < argc;

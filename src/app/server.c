@@ -41,8 +41,8 @@ static void raise_descriptor_limit(struct server *sv)
     r.rlim_cur = r.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &r) != 0 && getrlimit(RLIMIT_NOFILE, &r) != 0)
         return;
-    wanted = wanted > UINT64_MAX / 4 ? wanted : wanted * 2 + 100;
-    if (wanted != CFG_UNLIMITED_N && r.rlim_cur < wanted)
+    wanted = wanted > UINT64_MAX / 4 ? wanted : wanted * 2;
+    if (wanted != CFG_UNLIMITED_N && r.rlim_cur < wanted && sv->sockets.connected < 0)
         log_event(
             sv->shared.log, LOG_WARN, "few_descriptors", KV_U("open_files", r.rlim_cur), KV_U("needed", wanted),
             KV("help",

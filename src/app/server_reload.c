@@ -43,13 +43,15 @@ static void put_said(void *arg, struct slice text)
         fwrite(text.p, 1, text.n, s->copy);
 }
 
-/* What takes new sockets, which a reload does not make. NULL: nothing. */
+/* What takes new sockets or threads, which a reload does not make. NULL: nothing. */
 static const char *takes_restart(const struct settings *old, const struct settings *fresh)
 {
     if (!settings_same_listeners(old, fresh))
         return "the listeners changed, which takes a restart";
     if (!admin_same(&old->admin, &fresh->admin))
         return "admin changed, which takes a restart";
+    if (old->process.workers != fresh->process.workers)
+        return "process.workers changed, which takes a restart";
     return NULL;
 }
 

@@ -4,7 +4,10 @@
  * The root option table, and how a tree of options becomes a snapshot: the short form is turned into the long one,
  * names are resolved, and the bounds of each route are merged (route over service over listener over global).
  */
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "app/certificates.h"
 #include "serve/files.h"
@@ -15,6 +18,18 @@
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
 static const char *const error_modes[] = {"http", "close", NULL};
+
+static bool has_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    struct stat st;
+
+    if (!slash || (size_t)(slash - path) >= sizeof folder)
+        return true; /* opening it will tell */
+    snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
+    return stat(folder, &st) == 0 || errno != ENOENT;
+}
 
 static int parse_log_to(struct cfg_load *load, const struct cfg_node *node, void *dst)
 {
@@ -28,6 +43,11 @@ static int parse_log_to(struct cfg_load *load, const struct cfg_node *node, void
     } else if (text && strncmp(text, "file:", 5) == 0 && text[5]) {
         l->options.target = LOG_FILE;
         l->options.path = cfg_path_resolve(load, node, text + 5);
+        if (l->options.path && !has_folder(l->options.path)) {
+            cfg_error(load, node, "make it first; the file itself is made when it is not there",
+                      "the directory of the log file \"%s\" does not exist", l->options.path);
+            return -1;
+        }
     } else {
         cfg_error(load, node, "write stderr, syslog, or file:/path/to/file", "the log goes nowhere that is known");
         return -1;
@@ -268,6 +288,11 @@ static void short_listener(struct cfg_load *load, const struct cfg_node *root, s
     l = s->listeners.v;
     cfg_defaults(load, &listener_table, l);
     l->address = s->listen;
+    if (cfg_node_key(root, "tls") && !s->tls.n && !cfg_error_count(load))
+        cfg_error(
+            load, cfg_node_key(root, "tls"),
+            "write tls: {cert: FILE, key: FILE}; TLS toward the backend is an option of a service (the long form)",
+            "TLS needs a certificate");
     if (s->tls.n) {
         const struct tls_settings *t = s->tls.v;
         l->tls = (struct listener_tls){.name = t->name.name, .node = t->node};
@@ -331,12 +356,13 @@ static void expand_short(struct cfg_load *load, const struct cfg_node *root, str
                   cfg_node_text(is_short), cfg_node_text(is_long));
         return;
     }
-    if (is_long || cfg_error_count(load))
+    if (is_long)
         return;
     if (!s->listen.n || (!s->to && !s->files)) {
-        cfg_error(load, root, "three lines are enough: `listen: 6080`, `files: DIR`, `to: HOST:PORT`",
-                  !s->listen.n ? "nothing to listen on: \"listen\" (or \"listeners\") is missing"
-                               : "nothing to serve: \"to\" or \"files\" (or \"routes\") is missing");
+        if (!cfg_error_count(load)) /* otherwise it may be there, and wrong */
+            cfg_error(load, root, "three lines are enough: `listen: 6080`, `files: DIR`, `to: HOST:PORT`",
+                      !s->listen.n ? "nothing to listen on: \"listen\" (or \"listeners\") is missing"
+                                   : "nothing to serve: \"to\" or \"files\" (or \"routes\") is missing");
         return;
     }
     short_listener(load, root, s);

@@ -221,7 +221,7 @@ const char *ip_port_format(const struct ip_port *ip, char *buf)
     put_ip(&b, ip);
     if (ip->family == IP_V6)
         strbuf_char(&b, ']');
-    if (ip->family == IP_V4 || ip->family == IP_V6)
+    if (ip->port) /* X-Forwarded-For names no port */
         strbuf_printf(&b, ":%u", ip->port);
     return buf;
 }

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the wsbridge authors */
 /*
  * Addresses. `struct addr` is what the kernel takes to bind and connect; `struct ip_port` is the small form that is
- * kept for a session's life (24 bytes). Both have one text form, and parsing reads exactly what formatting writes. No
- * name look-ups here.
+ * kept for a session's life (24 bytes). Both have one text form, and parsing reads exactly what formatting writes
+ * (without a port, the address alone). No name look-ups here.
  */
 #ifndef WSBRIDGE_BASE_ADDR_H
 #define WSBRIDGE_BASE_ADDR_H

@@ -321,12 +321,14 @@ static void read_list(const struct reading *r, const struct cfg_node *node, stru
 
 static const struct cfg_field *find_field(const struct cfg_table *t, const char *key);
 
-/* Options where names are expected. A name may be spelt like an option, but then there is a map behind it. */
+/* Options where names are expected. A name may be spelt like an option, but then there is a map behind it; and what has
+ * none is no entry, but an option, known or not. */
 static bool is_one(const struct cfg_field *f, const struct cfg_node *node)
 {
     const struct cfg_field *first = node->n ? find_field(f->table, node->u.pairs[0].key->u.text) : NULL;
 
-    return (f->flags & CFG_OR_ONE) && first && (node->u.pairs[0].value->kind != CFG_NODE_MAP || first->table);
+    return (f->flags & CFG_OR_ONE) && node->n &&
+           (node->u.pairs[0].value->kind != CFG_NODE_MAP || (first && first->table));
 }
 
 static void read_map(const struct reading *r, const struct cfg_node *node, struct cfg_items *dst)
@@ -482,17 +484,19 @@ static const char *in_table(struct cfg_load *l, const struct cfg_table *t)
     return text ? text : "";
 }
 
-/* A key that is right, but one level up: "ping" belongs under "timeouts". */
+/* A key that is right, but one level up: "ping" belongs under "timeouts", "mode" under "listeners[]" or "admin". */
 static const char *find_below(struct cfg_load *l, const struct cfg_table *t, const char *key)
 {
+    const char *places = NULL;
+
     for (const struct cfg_field *f = t->fields; f->key; f++) {
-        if (f->type != CFG_STRUCT || (f->flags & CFG_HIDDEN))
+        if (!f->table || (f->flags & CFG_HIDDEN) || !find_field(f->table, key))
             continue;
-        for (const struct cfg_field *g = f->table->fields; g->key; g++)
-            if (!strcmp(g->key, key))
-                return arena_printf(l->arena, "it belongs under \"%s\"", f->key);
+        const char *name = f->table->name && *f->table->name ? f->table->name : f->key;
+        places = places ? arena_printf(l->arena, "%s or \"%s\"", places, name)
+                        : arena_printf(l->arena, "it belongs under \"%s\"", name);
     }
-    return NULL;
+    return places;
 }
 
 /* Returns the field that was probably meant, or NULL. */

@@ -12,6 +12,7 @@
  * What is refused:
  *
  *     status  what
+ *     400     the first byte of a TLS hello
  *     400     bare LF or bare CR anywhere; NUL and control characters; more than two empty lines in front
  *     400     a method that is no token; no or more than one space between the parts of the request line
  *     400     a target with characters no URI may have, or of no known form; "*" with a method other than OPTIONS
@@ -39,11 +40,13 @@
 #define METHOD_MAX 32
 #define TARGET_MAX 8000
 #define BLANK_MAX 2
+#define TLS_RECORD_HANDSHAKE 0x16 /* RFC 8446, section 5.1: the first byte of every hello */
 
 enum state { START, START_LF, METHOD, TARGET, VERSION, LINE_LF, FIELD, NAME, VALUE, END_LF };
 
 enum refusal {
     FINE,
+    TLS_HELLO,
     BARE_LF,
     BARE_CR,
     CONTROL,
@@ -75,6 +78,7 @@ enum refusal {
 };
 
 static const struct http_bad refusals[] = {
+    [TLS_HELLO] = {400, "a TLS hello came to a port that speaks clear HTTP (http://, ws://)"},
     [BARE_LF] = {400, "a line of the request head ends without CR"},
     [BARE_CR] = {400, "a CR in the request head does not end a line"},
     [CONTROL] = {400, "the request head has a control character"},
@@ -168,6 +172,8 @@ static enum refusal judge_start(struct http_parser *p, char c)
 {
     if (c == '\r')
         return ++p->blank > BLANK_MAX ? BLANKS : go(p, START_LF);
+    if (c == TLS_RECORD_HANDSHAKE)
+        return TLS_HELLO;
     if (!http_char_is(c, HTTP_TOKEN))
         return wrong(c, BAD_METHOD);
     p->state = METHOD;

@@ -19,6 +19,33 @@ _Static_assert(sizeof(struct session) <= 448, "an idle session is this and two s
 /* --- refusals ------------------------------------------------------------------------------------------------------
  */
 
+/* Who is turned away most often is a page from elsewhere, or one that a proxy in front made look so: both origins are
+ * said, or nobody could tell why they differ. */
+static void log_refusal(struct worker_env *env, const struct http_exchange *x, int status, const char *why)
+{
+    const struct http_field *origin = status == 403 ? http_field_find(x->head, "Origin") : NULL;
+    const char *scheme = x->secure ? "https" : "http";
+    char peer[ADDR_TEXT_MAX];
+    char text[300];
+    struct strbuf own;
+
+    strbuf_init(&own, text, sizeof text);
+    strbuf_printf(&own, slice_find(x->authority.host, ':') >= 0 ? "%s://[" SLICE_FMT "]" : "%s://" SLICE_FMT, scheme,
+                  SLICE_ARG(x->authority.host));
+    if (x->authority.port)
+        strbuf_printf(&own, ":%u", x->authority.port);
+    struct kv kv[] = {
+        KV_U("id", x->id),
+        KV("peer", ip_port_format(&x->peer, peer)),
+        KV_S("path", x->url.path),
+        KV_I("status", status),
+        KV("why", why),
+        KV_S("origin", origin ? origin->value : SLICE("-")),
+        KV_S("own", strbuf_slice(&own)),
+    };
+    log_write(env->log, LOG_INFO, "session_refused", kv, ARRAY_LEN(kv) - (origin ? 0 : 2));
+}
+
 static void refuse(struct worker_env *env, struct http_exchange *x, int status, const char *why)
 {
     static const struct http_field upgrade[] = {
@@ -28,12 +55,10 @@ static void refuse(struct worker_env *env, struct http_exchange *x, int status, 
     static const struct http_field allow[] = {{{"Allow", 5}, {"GET", 3}}};
     char line[256];
     struct strbuf text;
-    char peer[ADDR_TEXT_MAX];
 
     strbuf_init(&text, line, sizeof line);
     strbuf_printf(&text, "%s\n", why);
-    log_event(env->log, LOG_INFO, "session_refused", KV_U("id", x->id), KV("peer", ip_port_format(&x->peer, peer)),
-              KV_S("path", x->url.path), KV_I("status", status), KV("why", why));
+    log_refusal(env, x, status, why);
     if (status == 426)
         x->ops->reply(x, status, upgrade, ARRAY_LEN(upgrade), strbuf_slice(&text));
     else

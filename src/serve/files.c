@@ -5,7 +5,8 @@
  *
  * Nothing is cached and nothing is listed; each request opens its file anew below the root's descriptor, so what is
  * served is what lies there now. Names that begin with a dot do not exist for us (`.well-known` at the top, RFC 8615,
- * does). A file `x` may have compressed twins `x.br` and `x.gz` beside it; whoever writes them keeps them in step.
+ * does). A file `x` may have compressed twins `x.br` and `x.gz` beside it; one that is older than the file is left over
+ * from what the file was, and does not count.
  */
 #include "serve/files.h"
 
@@ -210,8 +211,15 @@ static int coding_quality(const struct http_head *h, const char *coding)
     return best;
 }
 
+/* To the second: copying does not always keep more of the time. */
+static bool older(const struct stat *a, const struct stat *b)
+{
+    return a->st_mtim.tv_sec < b->st_mtim.tv_sec;
+}
+
 /* Puts the compressed twin that the client likes best in the place of the file. `path` has room behind it. */
-static void choose_encoding(const struct file_root *root, const struct http_head *h, char *path, struct content *c)
+static void choose_encoding(const struct file_root *root, const struct http_head *h, char *path,
+                            const struct stat *plain, struct content *c)
 {
     struct twin {
         const char *ending;
@@ -234,6 +242,10 @@ static void choose_encoding(const struct file_root *root, const struct http_head
         struct stat st;
         int fd = open_regular(root, path, &st);
         path[n] = '\0';
+        if (fd >= 0 && older(&st, plain)) {
+            close(fd);
+            fd = -1;
+        }
         if (fd < 0)
             continue;
         close(c->source.fd);
@@ -291,6 +303,6 @@ void files_serve(const struct file_root *root, struct http_exchange *x, struct s
     struct content c = {.cache = root->cache, .vary = true};
     content_of_file(&c, fd, &st);
     c.type = mime_type(slice_of(path));
-    choose_encoding(root, x->head, path, &c);
+    choose_encoding(root, x->head, path, &st, &c);
     content_answer(&c, x);
 }

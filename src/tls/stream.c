@@ -137,11 +137,29 @@ struct failure {
     bool truncated;
 };
 
+/* The peer's alert about our certificate, whose name in OpenSSL says little to who reads a log. */
+static bool is_distrust(unsigned long e)
+{
+    if (ERR_GET_LIB(e) != ERR_LIB_SSL)
+        return false;
+    switch (ERR_GET_REASON(e)) {
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What SSL_get_error's last word means. `err` is the errno right behind the call. */
 static struct failure judge(struct tls_stream *t, int code, int err)
 {
     unsigned long e = ERR_peek_error();
     struct failure f = {.end = END_FAILED};
+    bool distrusted;
 
     /* OpenSSL ends the same way for close_notify and for a bare FIN (SSL_OP_IGNORE_UNEXPECTED_EOF: as an error of its
      * own it would stop the other direction too); it reads no further than close_notify, so who saw a FIN saw none. */
@@ -161,7 +179,12 @@ static struct failure judge(struct tls_stream *t, int code, int err)
         f.why = compose(t, "certificate verify failed", X509_verify_cert_error_string(verdict));
         return f;
     }
+    distrusted = is_distrust(e);
     f.why = tls_reason("unknown TLS error");
+    if (distrusted)
+        f.why = compose(
+            t, t->set ? "the client does not trust our certificate" : "the backend does not trust our certificate",
+            f.why);
     return f;
 }
 

@@ -262,6 +262,14 @@ def test_another_admin_socket_takes_a_restart(administered):
     assert program("--reload", "-c", br.file).returncode == 0
 
 
+def test_another_number_of_workers_takes_a_restart(administered):
+    br = administered(process={"workers": 1})
+    change(br, '"workers": 1', '"workers": 2')
+    r = program("--reload", "-c", br.file)
+    assert r.returncode == 78 and "process.workers changed, which takes a restart" in r.stderr, r
+    assert len(status(br)["workers"]) == 1
+
+
 def test_the_signal_and_the_process_id_still_work(administered):
     br = administered()
     assert program("--reload", br.pid).returncode == 0
@@ -291,7 +299,9 @@ def test_short_form_on_the_command_line_has_no_admin_socket(bridge):
         (["--reload", "1", "2"], "one process id"),
         (["--reload", "1", "--admin", "unix:/x"], "says already"),
         (["--reload", "--json"], "belongs to --status"),
-        (["--json", "6080", "builtin:echo"], "belongs to"),
+        (["--json", "6080", "builtin:echo"], "belongs to --status\n"),
+        (["--status", "--reload"], "one question at a time"),
+        (["--reload", "--status"], "one question at a time"),
         (["-t", "-c", "x", "--admin", "unix:/x"], "belongs to"),
         (["--status", "--admin", "127.0.0.1:1"], "who may"),
         (["--status", "--admin", "/run/x"], "write unix:/path"),

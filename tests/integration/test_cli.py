@@ -294,3 +294,9 @@ def test_two_listeners_of_one_address(tmp_path, a, b):
     config.write_text(json.dumps(on_addresses(a.format(port), b.format(port))))
     r = program("-t", "-c", config)
     assert r.returncode == 78 and "cannot be listened on beside" in r.stderr, r.stderr
+
+
+@pytest.mark.parametrize("option", ["--cert=x.pem", "--ssl-only", "-D", "--unix-target=/x", "--heartbeat=5"])
+def test_habits_from_websockify_are_answered(option):
+    r = program(option, "6080", "localhost:5901")
+    assert r.returncode == 64 and r.stderr.count("wsbridge: " + option.split("=")[0] + ": ") == 1, r

@@ -269,3 +269,42 @@ def test_files_that_are_none(check, tmp_path):
     (tmp_path / "folder.yaml").mkdir()
     assert check("include: [folder.yaml]\n" + LONG)[0] in (0, 78)
     assert check("include: [/dev/zero]\n" + LONG)[0] == 78
+
+
+def test_tls_without_a_certificate_in_the_short_form(check):
+    """It would be clear text where somebody meant TLS."""
+    status, said = check(OK + "tls: {}\n")
+    assert status == 78 and "3:1: error: TLS needs a certificate" in said and "option of a service" in said, said
+
+
+@pytest.mark.parametrize(
+    "key, places",
+    [
+        ("cert: x", ['"tls.NAME"']),
+        ("redirect: on", ['"tls.NAME"']),
+        ("proxy_protocol: v1", ['"listeners[]"', '"services.NAME"']),
+        ('mode: "0660"', ['"listeners[]"', '"admin"']),
+        ("subprotocols: [mqtt]", ['"services.NAME"']),
+        ("ping: 5s", ['"timeouts"']),
+    ],
+)
+def test_a_key_one_level_too_high(check, key, places):
+    status, said = check(OK + key + "\n")
+    assert status == 78 and "help: it belongs under " + " or ".join(places) in said, said
+
+
+def test_a_misspelt_option_of_the_only_tls(check):
+    status, said = check(OK + "tls: {certificat: x}\n")
+    assert status == 78 and 'unknown key "certificat" in tls' in said and "did you mean" in said, said
+
+
+def test_mistakes_of_both_stages_at_once(check):
+    """A name that is not known hides nothing of what is wrong elsewhere."""
+    status, said = check("listen: 6080\nto: 127.0.0.1\nfiles: /nonexistent\norgins: any\n")
+    assert status == 78 and len(errors(said)) == 3, said
+
+
+def test_log_file_without_its_directory(check, tmp_path):
+    status, said = check(OK + f"log: {{to: file:{tmp_path}/none/x.log}}\n")
+    assert status == 78 and "the directory of the log file" in said and "does not exist" in said, said
+    assert check(OK + "log: {to: file:x.log}\n")[0] == 0

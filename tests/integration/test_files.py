@@ -214,6 +214,18 @@ def test_precompressed(site, root):
     assert encoding("gzip")[2] != encoding("identity")[2], "each coding has its own entity tag"
 
 
+def test_a_twin_that_is_left_over(site, root):
+    """The file was written again, its compressed twins were not: they are what it was, and not served."""
+    now = time.time()
+    for name, age in (("n.js", 0), ("n.js.gz", 100), ("n.js.br", 3)):
+        (root / name).write_bytes(name.encode())
+        os.utime(root / name, (now - age, now - age))
+    r = site.get("/n.js", headers={"Accept-Encoding": "gzip, br"})
+    assert (r.get("content-encoding"), r.body) == (None, b"n.js")
+    os.utime(root / "n.js.gz", (now, now))
+    assert site.get("/n.js", headers={"Accept-Encoding": "gzip, br"}).body == b"n.js.gz"
+
+
 def test_a_twin_without_its_original(site, root):
     (root / "only.txt.gz").write_bytes(gzip.compress(b"x"))
     assert site.get("/only.txt", headers={"Accept-Encoding": "gzip"}).status == 404

@@ -258,6 +258,16 @@ def test_refused_origins_are_403(echo):
         assert echo.upgrade(origin=origin).status == 403, origin
 
 
+def test_refused_origin_is_named_in_the_log(echo):
+    """With what it was held against: behind a proxy the two differ for reasons that only both of them show."""
+    assert echo.upgrade(host="app.example:8080", origin="https://app.example:8080").status == 403
+    line = echo.wait_log("session_refused")[0]
+    assert "origin=https://app.example:8080" in line and "own=http://app.example:8080" in line, line
+    assert echo.upgrade(host="[::1]:80", origin="http://evil.example\x7f").status == 400
+    assert echo.upgrade(host="[::1]:81", origin="http://[::1]:80").status == 403
+    assert "own=http://[::1]:81" in echo.wait_log("session_refused", count=2)[-1]
+
+
 def test_doubled_origin(echo):
     r = echo.upgrade(origin="http://localhost", headers=[("Origin", "http://localhost")])
     assert r.status in (400, 403)

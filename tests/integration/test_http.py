@@ -320,3 +320,12 @@ def test_small_request_header_limit(bridge):
     assert br.get("/", headers={"X": "y" * 2000}).status == 431
     assert br.get("/" + "x" * 2000).status == 414
     assert br.upgrade(headers={"X": "y" * 700}).status == 101
+
+
+def test_a_tls_hello_on_a_clear_port(site):
+    """The log says what it is: the client cannot read the answer."""
+    w = site.wire()
+    w.send(b"\x16\x03\x01\x00\xf4\x01\x00")
+    assert w.response().status == 400
+    w.expect_end(reset_ok=True)
+    assert "a TLS hello came to a port that speaks clear HTTP" in site.wait_log("request_refused")[0]

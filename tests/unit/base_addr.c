@@ -13,7 +13,7 @@
 static void ip_and_port_round_trip(void **state)
 {
     static const char *const good[] = {
-        "192.0.2.1:80",       "0.0.0.0:0",      "255.255.255.255:65535", "[::]:443",
+        "192.0.2.1:80",       "0.0.0.0:1",      "255.255.255.255:65535", "[::]:443",
         "[2001:db8::1]:5900", "[fe80::1%1]:80", "[1:2:3:4:5:6:7:8]:1",
     };
     char buf[ADDR_TEXT_MAX];
@@ -33,6 +33,8 @@ static void ip_and_port_round_trip(void **state)
     assert_string_equal(addr_format(&a, buf), "[fe80::1%1]:80");
     assert_true(addr_parse_ip_port(SLICE("[2001:DB8:0:0:0:0:0:1]:80"), &a));
     assert_string_equal(addr_format(&a, buf), "[2001:db8::1]:80");
+    assert_true(addr_parse_ip_port(SLICE("192.0.2.1:0"), &a)); /* a port that nobody named is not told */
+    assert_string_equal(addr_format(&a, buf), "192.0.2.1");
 }
 
 static void wrong_addresses_are_refused(void **state)
