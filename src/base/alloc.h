@@ -17,7 +17,7 @@ MUST_CHECK static inline void *alloc_zero(size_t n)
 {
     void *p = malloc(n);
 
-    __asm__("" : "+r"(p)); /* or the compiler makes calloc of it */
+    __asm__ volatile("" : : "r"(p) : "memory"); /* or the compiler makes calloc of the two */
     return p ? memset(p, 0, n) : NULL;
 }
 

@@ -28,7 +28,7 @@ def broker(spawn, bridge, tmp_path, port, pages):
 
 
 def test_node_client(broker, node):
-    got = node("mqtt_node.mjs", url=f"ws://localhost:{broker.port}/mqtt")
+    got = node("mqtt_node.mjs", url=f"ws://127.0.0.1:{broker.port}/mqtt")
     assert got["messages"] == 3
     broker.wait_log(r" session .*subprotocol=mqtt .*closed_by=")
 

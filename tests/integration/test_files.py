@@ -311,7 +311,8 @@ def test_devices(site, root):
 
 def test_unreadable(bridge, root):
     # root reads everything, unless it gave that right away
-    prefix = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    caps = "-dac_override,-dac_read_search"
+    prefix = ["setpriv", "--inh-caps", caps, "--bounding-set", caps] if os.geteuid() == 0 else []
     os.chmod(root / "a.txt", 0)
     assert bridge(to="builtin:echo", files=str(root), prefix=prefix).get("/a.txt").status == 403
 
