@@ -4,6 +4,7 @@
  * main: the command line's wish, carried out.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,14 +73,43 @@ static int with_tickets(const struct cli *c)
     return rc;
 }
 
+/* Whoever starts us without standard descriptors would have the next file or client take their numbers, and what is
+ * written to standard error would go there. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= STDIN_FILENO && fd < STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+/* Until somebody listens (server.c) they would kill the process instead of what they stand for; then they are heard. */
+static void hold_signals(void)
+{
+    sigset_t early;
+
+    sigemptyset(&early);
+    sigaddset(&early, SIGTERM);
+    sigaddset(&early, SIGHUP);
+    sigaddset(&early, SIGUSR1);
+    sigaddset(&early, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &early, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct cli c;
     int rc = EXIT_OK;
 
+    fill_standard_descriptors();
     cli_parse(&c, argc, argv);
     switch (c.action) {
     case CLI_RUN:
+        hold_signals();
+        /* fallthrough */
     case CLI_CHECK:
     case CLI_EFFECTIVE:
         rc = with_tickets(&c);

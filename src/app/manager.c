@@ -39,7 +39,7 @@ static void on_beat(struct timer *t)
         m->pulse++;
         for (unsigned i = 0; i < m->n_workers; i++)
             if (!m->workers[i].ended)
-                worker_order(&m->workers[i], ORDER_PULSE, NULL);
+                worker_order(&m->workers[i], ORDER_PULSE);
     }
     set_beat(m);
 }

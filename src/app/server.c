@@ -87,7 +87,7 @@ static void say_what_is_served(struct server *sv)
 static void order_all(struct server *sv, enum worker_order_kind kind)
 {
     for (unsigned i = 0; i < sv->n_workers; i++)
-        worker_order(&sv->workers[i], kind, NULL);
+        worker_order(&sv->workers[i], kind);
 }
 
 static void stop_now(struct server *sv, const char *why)
@@ -186,6 +186,14 @@ static void on_usr1(struct signal_watch *s, int signum)
         log_event(sv->shared.log, LOG_ERROR, "log_reopen_failed", KV("why", why), KV("kept", "the old file"));
 }
 
+static void on_usr2(struct signal_watch *s, int signum)
+{
+    struct server *sv = container_of(s, struct server, usr2);
+
+    log_event(sv->shared.log, LOG_WARN, "signal_unused", KV("signal", "USR2"),
+              KV("help", "HUP reads the configuration again, TERM drains, USR1 opens the log again"));
+}
+
 /* --- start -----------------------------------------------------------------------------------------------------------
  */
 
@@ -210,6 +218,7 @@ static void watch_signals(struct server *sv)
     signal_watch_start(&sv->intr, sv->loop, SIGINT, on_int);
     signal_watch_start(&sv->hup, sv->loop, SIGHUP, on_hup);
     signal_watch_start(&sv->usr1, sv->loop, SIGUSR1, on_usr1);
+    signal_watch_start(&sv->usr2, sv->loop, SIGUSR2, on_usr2);
 }
 
 /* From here on nothing can be asked of us, and a signal that comes now (a rotated log, an impatient user) must not turn
@@ -223,11 +232,13 @@ static void unwatch_signals(struct server *sv)
     sigaddset(&late, SIGINT);
     sigaddset(&late, SIGHUP);
     sigaddset(&late, SIGUSR1);
+    sigaddset(&late, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, &late, NULL);
     signal_watch_stop(&sv->term);
     signal_watch_stop(&sv->intr);
     signal_watch_stop(&sv->hup);
     signal_watch_stop(&sv->usr1);
+    signal_watch_stop(&sv->usr2);
 }
 
 static int server_init(struct server *sv)

@@ -43,6 +43,7 @@ struct server {
     struct signal_watch intr;
     struct signal_watch hup;
     struct signal_watch usr1;
+    struct signal_watch usr2;
 };
 
 enum reload_outcome {

@@ -5,6 +5,7 @@
  * the admin socket come the same way.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "app/server_inner.h"
 #include "base/clock.h"
@@ -80,11 +81,35 @@ static struct settings *load_again(struct server *sv, FILE *copy, char *why, siz
     return NULL;
 }
 
-static void take(struct server *sv, struct settings *fresh)
+static void orders_free(struct worker_order **orders, unsigned n)
+{
+    for (unsigned i = 0; orders && i < n; i++)
+        free(orders[i]);
+    free(orders);
+}
+
+/* Made before anything changes: a reload that reaches some workers only would be worse than none. */
+static struct worker_order **orders_new(unsigned n)
+{
+    struct worker_order **orders = calloc(n, sizeof *orders);
+
+    for (unsigned i = 0; orders && i < n; i++) {
+        orders[i] = worker_order_new();
+        if (!orders[i]) {
+            orders_free(orders, n);
+            return NULL;
+        }
+    }
+    return orders;
+}
+
+/* Takes the orders, but not the array. */
+static void take(struct server *sv, struct settings *fresh, struct worker_order **orders)
 {
     for (unsigned i = 0; i < sv->n_workers; i++) {
         ref_take(&fresh->ref);
-        worker_order(&sv->workers[i], ORDER_SETTINGS, fresh);
+        worker_give_settings(&sv->workers[i], orders[i], fresh);
+        orders[i] = NULL;
     }
     settings_give(sv->settings);
     sv->settings = fresh;
@@ -104,6 +129,7 @@ static void record(struct server *sv, const char *why)
 
 enum reload_outcome server_reload(struct server *sv, FILE *said, char *why, size_t cap)
 {
+    struct worker_order **orders;
     struct settings *fresh;
 
     if (sv->draining || sv->stopping) {
@@ -116,13 +142,21 @@ enum reload_outcome server_reload(struct server *sv, FILE *said, char *why, size
         record(sv, why);
         return RELOAD_NOT_NOW;
     }
+    orders = orders_new(sv->n_workers);
+    if (!orders) {
+        snprintf(why, cap, "out of memory");
+        log_event(sv->shared.log, LOG_ERROR, "reload_failed", KV("why", why), KV("kept", "the old configuration"));
+        record(sv, why);
+        return RELOAD_NOT_NOW;
+    }
     manager_reloading(&sv->manager);
     fresh = load_again(sv, said, why, cap);
     record(sv, fresh ? NULL : why);
     if (fresh)
-        take(sv, fresh);
+        take(sv, fresh, orders);
     else
         log_event(sv->shared.log, LOG_ERROR, "reload_failed", KV("why", why), KV("kept", "the old configuration"));
+    orders_free(orders, sv->n_workers);
     manager_reloaded(&sv->manager, fresh ? NULL : why);
     return fresh ? RELOAD_DONE : RELOAD_REFUSED;
 }

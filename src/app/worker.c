@@ -75,6 +75,7 @@ int worker_init(struct worker *w, unsigned id, unsigned workers, struct shared *
     w->env.connection_ended = connection_ended;
     list_init(&w->env.sessions);
     list_init(&w->env.conns);
+    w->drain_order.kept = w->stop_order.kept = w->pulse_order.kept = true;
     if (!w->env.loop || !w->env.pool || !w->env.pipes)
         return -1;
     w->settings = s;
@@ -156,6 +157,7 @@ static void adopt(struct worker *w, int fd)
 static void order_deliver(struct mail *m)
 {
     struct worker_order *order = container_of(m, struct worker_order, mail);
+    bool kept = order->kept; /* the next pulse may be on its way as soon as this one is answered */
 
     switch (order->kind) {
     case ORDER_SETTINGS:
@@ -174,38 +176,48 @@ static void order_deliver(struct mail *m)
         atomic_fetch_add(&order->worker->pulse, 1);
         break;
     }
-    free(order);
+    if (!kept)
+        free(order);
 }
 
-void worker_order(struct worker *w, enum worker_order_kind kind, struct settings *settings)
+static void post(struct worker *w, struct worker_order *order, enum worker_order_kind kind)
 {
-    struct worker_order *order = calloc(1, sizeof *order);
-
-    if (!order) {
-        if (settings)
-            settings_give(settings);
-        return;
-    }
     mail_init(&order->mail, order_deliver);
     order->worker = w;
     order->kind = kind;
-    order->settings = settings;
     mailbox_post(w->env.loop, &order->mail);
+}
+
+void worker_order(struct worker *w, enum worker_order_kind kind)
+{
+    struct worker_order *order = kind == ORDER_DRAIN  ? &w->drain_order
+                                 : kind == ORDER_STOP ? &w->stop_order
+                                                      : &w->pulse_order;
+
+    post(w, order, kind);
+}
+
+struct worker_order *worker_order_new(void)
+{
+    return calloc(1, sizeof(struct worker_order));
+}
+
+void worker_give_settings(struct worker *w, struct worker_order *order, struct settings *settings)
+{
+    order->settings = settings;
+    post(w, order, ORDER_SETTINGS);
 }
 
 int worker_adopt(struct worker *w, int fd)
 {
-    struct worker_order *order = calloc(1, sizeof *order);
+    struct worker_order *order = worker_order_new();
 
     if (!order) {
         close(fd);
         return -1;
     }
-    mail_init(&order->mail, order_deliver);
-    order->worker = w;
-    order->kind = ORDER_ADOPT;
     order->fd = fd;
-    mailbox_post(w->env.loop, &order->mail);
+    post(w, order, ORDER_ADOPT);
     return 0;
 }
 

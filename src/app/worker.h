@@ -34,6 +34,7 @@ struct worker_order {
     enum worker_order_kind kind;
     struct settings *settings; /* ORDER_SETTINGS: one hold passes along */
     int fd;                    /* ORDER_ADOPT */
+    bool kept;                 /* part of its worker, not to be freed */
 };
 
 struct worker {
@@ -51,13 +52,22 @@ struct worker {
     bool single;       /* lives for one connection, and ends with it */
     bool ended;        /* main thread: `done` has come */
     atomic_uint pulse; /* how many ORDER_PULSE it has seen: that it is alive */
+    /* Orders that must not be lost for want of memory. Each is under way once at a time. */
+    struct worker_order drain_order;
+    struct worker_order stop_order;
+    struct worker_order pulse_order;
 };
 
 /* Prepares a worker; its sockets are still to be filled in. 0, or -1 when out of memory or descriptors. */
 MUST_CHECK int worker_init(struct worker *w, unsigned id, unsigned workers, struct shared *shared, struct settings *s);
 /* Runs it in a thread of its own. 0, or -1 when there is no thread to be had. */
 MUST_CHECK int worker_start(struct worker *w);
-void worker_order(struct worker *w, enum worker_order_kind kind, struct settings *settings);
+/* DRAIN and STOP once each, PULSE when the last one was answered: these cannot fail. */
+void worker_order(struct worker *w, enum worker_order_kind kind);
+/* For worker_give_settings; NULL when out of memory. An order that is not given is freed. */
+MUST_CHECK struct worker_order *worker_order_new(void);
+/* Takes the order, and a hold of the settings. */
+void worker_give_settings(struct worker *w, struct worker_order *order, struct settings *settings);
 /* Gives it a connection as if it had accepted that on the first listener; with the end of it the worker ends. Takes fd.
  * 0, or -1 when out of memory. */
 MUST_CHECK int worker_adopt(struct worker *w, int fd);

@@ -315,3 +315,45 @@ def test_a_start_that_fails_leaves_no_socket_behind(tmp_path):
         config.write_text(json.dumps(on_unix(path, {"address": f"127.0.0.1:{taken.getsockname()[1]}"})))
         assert program("-c", config).returncode == 77
     assert not os.path.exists(path)
+
+
+def test_usr2_is_no_end(bridge):
+    br = bridge(to="builtin:echo")
+    os.kill(br.pid, signal.SIGUSR2)
+    br.wait_log("signal_unused")
+    assert br.upgrade().status == 101
+
+
+def test_signals_during_the_start_wait_for_its_end(tmp_path):
+    """A service manager may rotate logs or stop at any moment: between main and the loop a signal is kept, not died of."""
+    port = free_port()
+    (tmp_path / "w.yaml").write_text(f"listen: 127.0.0.1:{port}\nto: builtin:echo\n")
+    for signum in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        with subprocess.Popen([PROGRAM, "-c", tmp_path / "w.yaml"], stderr=subprocess.DEVNULL) as p:
+
+            def held(p=p):
+                with open(f"/proc/{p.pid}/status") as f:
+                    return any(line.startswith("SigBlk") and int(line.split()[1], 16) & 1 << signum - 1 for line in f)
+
+            try:
+                wait_for(lambda p=p: held() or port in listening_ports(p.pid), pause=0.0001)
+                p.send_signal(signum)
+                wait_for(lambda: port in listening_ports(), message="the port")
+                assert p.poll() is None
+            finally:
+                p.terminate()
+            assert p.wait(20) == 0
+
+
+def test_a_start_without_standard_error(tmp_path):
+    """Descriptor 2 must not become a client, who would then be sent the log."""
+    port = free_port()
+    (tmp_path / "w.yaml").write_text(f"listen: 127.0.0.1:{port}\nto: builtin:echo\nlog: {{to: file:a.log}}\n")
+    with subprocess.Popen(["sh", "-c", 'exec "$0" "$@" 0<&- 1>&- 2>&-', PROGRAM, "-c", str(tmp_path / "w.yaml")]) as p:
+        try:
+            wait_for(lambda: port in listening_ports(), message="the port")
+            for fd in range(3):
+                assert os.readlink(f"/proc/{p.pid}/fd/{fd}") == "/dev/null"
+        finally:
+            p.terminate()
+        assert p.wait(20) == 0
