@@ -499,7 +499,8 @@ void front_accept(struct worker_env *env, int fd, const struct addr *peer, const
 {
     uint64_t limit = listener->limits.connections;
     unsigned open = atomic_fetch_add_explicit(env->connections, 1, memory_order_relaxed) + 1;
-    struct front_conn *c = open <= limit + limit / 4 + 16 ? alloc_zero(sizeof *c) : NULL;
+    bool room = open <= limit + limit / 4 + 16 && loop_has_room(env->loop, fd);
+    struct front_conn *c = room ? alloc_zero(sizeof *c) : NULL;
 
     stats_count(&env->stats.accepted);
     stats_move(&env->stats.connections, 1);

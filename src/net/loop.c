@@ -36,6 +36,7 @@ struct loop {
     ev_timer epoch; /* never fires: see loop_now */
     bool now_known; /* `now` is of this turn's wait */
     double now;
+    int room; /* descriptors below have their place in libev's arrays */
     ev_async wake;
     pthread_mutex_t mail_lock; /* guards `mail` */
     struct list mail;
@@ -195,6 +196,33 @@ static void *ev_memory(void *p, long n)
         return NULL;
     b->size = (size_t)n + sizeof(*b);
     return b->data;
+}
+
+#define PER_FD 128 /* bytes: more than libev's arrays (descriptors, timers, events) hold for one in all */
+
+static void on_no_event(struct ev_loop *ev, ev_io *w, int revents)
+{
+}
+
+/* Memory for twice as many descriptors is asked for and given back, as a trial; then libev's largest array, the one by
+ * descriptor, is made to grow at once, and the others find room for as many when their time comes. */
+bool loop_has_room(struct loop *l, int fd)
+{
+    int most = 2 * fd + 64;
+    void *trial;
+    ev_io w;
+
+    if (LIKELY(fd < l->room))
+        return true;
+    trial = mmap(NULL, (size_t)most * PER_FD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (trial == MAP_FAILED)
+        return false;
+    munmap(trial, (size_t)most * PER_FD);
+    ev_io_init(&w, on_no_event, most - 1, 0);
+    ev_io_start(l->ev, &w);
+    ev_io_stop(l->ev, &w);
+    l->room = most;
+    return true;
 }
 
 /* --- life ----------------------------------------------------------------------------------------------------------

@@ -35,6 +35,10 @@ void loop_stop(struct loop *l);          /* this turn is finished first */
 double loop_now(struct loop *l);         /* seconds, monotonic (not wall time), read once a turn */
 struct ev_loop *loop_ev(struct loop *l); /* for src/net alone */
 
+/* Whether there is memory for watching this descriptor (and a timer beside it). libev ends the process when it gets
+ * none, so whoever makes connections asks first and refuses that one. Nearly always a comparison. */
+MUST_CHECK bool loop_has_room(struct loop *l, int fd);
+
 static inline void loop_task_init(struct loop_task *t, void (*run)(struct loop_task *t))
 {
     list_init(&t->link);

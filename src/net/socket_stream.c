@@ -356,6 +356,11 @@ struct stream *socket_connect_new(struct loop *l, const struct addr *to, const s
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return NULL;
+    if (!loop_has_room(l, fd)) {
+        close(fd);
+        errno = ENOMEM;
+        return NULL;
+    }
     socket_tune(fd, opt);
     struct stream *s = socket_stream_new_as(l, fd, family, owner);
     if (!s) {

@@ -7,7 +7,7 @@ import socket
 import time
 
 import pytest
-from harness import wait_for
+from harness import measures_memory, wait_for
 from wsclient import BINARY, CONTINUATION, TEXT, Eof, WebSocket, frame, frame_head
 
 
@@ -187,3 +187,31 @@ def test_too_few_descriptors_to_start(bridge, files):
     br.stopped = True
     assert br.process.returncode in (1, 77), br.process.returncode
     assert br.log_lines("^wsbridge: "), br.log()
+
+
+@measures_memory
+def test_memory_that_runs_out_under_load(bridge):
+    """Some are refused, everybody else stays, and it goes on when there is memory again."""
+    br = bridge(to="builtin:echo", process={"workers": 1})
+    opened = [br.ws() for _ in range(20)]
+    with open(f"/proc/{br.pid}/status") as f:
+        data = 1024 * int(next(line for line in f if line.startswith("VmData")).split()[1])
+    resource.prlimit(br.pid, resource.RLIMIT_DATA, (data + 64 * 1024, resource.RLIM_INFINITY))
+    refused = 0
+    while refused < 10 and len(opened) < 2000:
+        ws = br.socket(timeout=2)
+        try:
+            ok = ws.open(check=False, timeout=2).status == 101
+        except (OSError, Eof, TimeoutError):
+            ok = False
+        if ok:
+            opened.append(ws)
+        else:
+            refused += 1
+            ws.close()
+    assert refused == 10
+    for ws in opened[:20]:
+        ws.text("still here")
+        assert ws.recv_message().payload == b"still here"
+    resource.prlimit(br.pid, resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    wait_for(lambda: works(br), message="memory to be used again")
