@@ -25,6 +25,7 @@
 #define OCSP_MAX (64 << 10)
 #define OCSP_SLACK 300 /* seconds by which clocks may differ */
 #define NAMES_MAX 1000
+#define CHAIN_MAX 10 /* behind the leaf; clients stop at 100 KB of certificates in all */
 
 static const char *const kind_names[TLS_KEY_KINDS] = {"RSA", "RSA-PSS", "ECDSA", "Ed25519", "Ed448"};
 
@@ -46,7 +47,7 @@ static int64_t unix_time(const ASN1_TIME *t)
 
 static BIO *open_file(const char *path, const struct tls_certificate_settings *s, struct tls_report *r)
 {
-    const char *why = tls_file_trouble(path);
+    const char *why = tls_file_trouble(path, TLS_PAIR_MAX);
     BIO *b;
 
     if (why) {
@@ -146,13 +147,20 @@ static int load_chain(struct tls_certificate *c, const struct tls_certificate_se
         return -1;
     c->leaf = PEM_read_bio_X509_AUX(b, NULL, NULL, NULL);
     c->chain = sk_X509_new_null();
-    while (c->leaf && c->chain && (x = PEM_read_bio_X509(b, NULL, NULL, NULL))) {
+    while (c->leaf && c->chain && sk_X509_num(c->chain) <= CHAIN_MAX && (x = PEM_read_bio_X509(b, NULL, NULL, NULL))) {
         if (!sk_X509_push(c->chain, x)) {
             X509_free(x);
             break;
         }
     }
     BIO_free(b);
+    if (c->chain && sk_X509_num(c->chain) > CHAIN_MAX) {
+        ERR_clear_error();
+        tls_say(r, TLS_ERROR, s->node,
+                "%s holds more than %d certificates behind the first: no client takes such a chain", s->cert,
+                CHAIN_MAX);
+        return -1;
+    }
     /* The end of the file is an error of PEM's too; any other one is a broken certificate. */
     e = ERR_peek_last_error();
     if (c->leaf && c->chain && ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE) {
@@ -309,7 +317,7 @@ static const char *parse_ocsp(struct tls_certificate *c, const uint8_t *der, int
 static void load_ocsp(struct tls_certificate *c, const struct tls_certificate_settings *s, int64_t now,
                       struct tls_report *r)
 {
-    const char *why = tls_file_trouble(s->ocsp);
+    const char *why = tls_file_trouble(s->ocsp, TLS_PAIR_MAX);
     FILE *f = why ? NULL : fopen(s->ocsp, "re");
     size_t n = 0;
 

@@ -143,7 +143,7 @@ X509_STORE *tls_store_new(const char *ca, const char *crl, const struct cfg_node
 
     for (int i = 0; i < 2; i++) {
         const char *path = i ? crl : ca;
-        const char *why = path ? tls_file_trouble(path) : NULL;
+        const char *why = path ? tls_file_trouble(path, i ? TLS_CRL_MAX : TLS_AUTHORITIES_MAX) : NULL;
 
         if (why) {
             tls_say(r, TLS_ERROR, node, "cannot read %s: %s", path, why);

@@ -22,13 +22,15 @@ void tls_files_fini(struct tls_files *f)
     tls_files_init(f);
 }
 
-const char *tls_file_trouble(const char *path)
+const char *tls_file_trouble(const char *path, size_t most)
 {
     struct stat st;
 
     if (stat(path, &st) < 0)
         return strerrordesc_np(errno);
-    return S_ISREG(st.st_mode) ? NULL : S_ISDIR(st.st_mode) ? "it is a directory" : "it is not a regular file";
+    if (!S_ISREG(st.st_mode))
+        return S_ISDIR(st.st_mode) ? "it is a directory" : "it is not a regular file";
+    return (size_t)st.st_size > most ? "it is far too large to be that" : NULL;
 }
 
 int tls_files_add(struct tls_files *f, const char *path)

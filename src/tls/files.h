@@ -37,11 +37,16 @@ struct tls_files {
 void tls_files_init(struct tls_files *f);
 void tls_files_fini(struct tls_files *f);
 
-/* NULL paths are passed over. -1 when out of memory. */
-/* Why a file cannot be read, NULL when it can. Only regular files can: opening a pipe waits for its writer, reading a
- * device may have no end, and whoever waits here takes no signals. */
-const char *tls_file_trouble(const char *path);
+/* Bytes; reading PEM takes about half a second for each MiB, and whoever reads takes no signals meanwhile. */
+#define TLS_PAIR_MAX ((size_t)256 << 10)      /* a chain, a key, an OCSP response */
+#define TLS_AUTHORITIES_MAX ((size_t)4 << 20) /* a system's whole store is a quarter of a MiB */
+#define TLS_CRL_MAX ((size_t)16 << 20)
 
+/* Why a file cannot be read, NULL when it can. Only regular files can: opening a pipe waits for its writer, reading a
+ * device may have no end. */
+const char *tls_file_trouble(const char *path, size_t most);
+
+/* NULL paths are passed over. -1 when out of memory. */
 MUST_CHECK int tls_files_add(struct tls_files *f, const char *path);
 
 /* Looks at every file and remembers it as used: call before reading them. */

@@ -442,6 +442,14 @@ def test_a_bad_renewal_keeps_the_old_pair(bridge, ca, context, tmp_path):
     shutil.copy(ended[1], key)
     b.wait_log("certificate_refused .*has ended already", timeout=15)
     assert serial(b, ca) == before
+    with open(cert, "wb") as f:  # a chain that no client would take; then a wrong file
+        f.write(open(ca.localhost[0], "rb").read() * 50)
+    shutil.copy(ca.localhost[1], key)
+    b.wait_log("certificate_refused .*more than 10 certificates", timeout=15)
+    with open(cert, "wb") as f:
+        f.truncate(1 << 30)
+    b.wait_log("certificate_refused .*far too large", timeout=15)
+    assert serial(b, ca) == before
     echoes(wss(b, context))
 
 
