@@ -43,6 +43,11 @@ static unsigned waits(const struct session *s)
     return w;
 }
 
+static bool lifetime_is_over(const struct session *s)
+{
+    return s->close_queued && s->end_by == END_BY_US && s->end_code == WS_CLOSE_POLICY;
+}
+
 static bool reads_paused(const struct session *s)
 {
     return !up_has_room(s);
@@ -62,6 +67,8 @@ static double next_deadline(const struct session *s, unsigned w)
         else
             at = fmin(at, fmax(s->asked_at, s->front_at) + t->pong);
     }
+    if ((w & WAIT_FRONT) && lifetime_is_over(s)) /* which a client that hardly reads must not put off */
+        at = fmin(at, s->close_at + t->close);
     if (w & WAIT_CLOSE_OUT)
         at = fmin(at, fmax(s->close_at, s->front_at) + t->close);
     else if (w & WAIT_FRONT)

@@ -79,8 +79,10 @@ static bool up_decode(struct session *s)
         up_event(s, &ev);
         moved = true;
     }
-    if (s->front_state > FRONT_CLOSING)
+    if (s->front_state > FRONT_CLOSING && l->raw < l->tail) {
         l->raw = l->tail; /* what comes behind a Close, or behind an error, does not count */
+        s->input_bad = true;
+    }
     if (l->raw == l->tail)
         l->raw = l->tail = l->mark;
     else if (wants_more(s))

@@ -106,6 +106,25 @@ static void lifetime_ends_with_1008(void **state)
     end_by_both(r);
 }
 
+/* What waits for the client is no reason to let it stay longer. */
+static void lifetime_of_a_client_that_does_not_read(void **state)
+{
+    struct rig *r = rig_new();
+
+    r->route.timeouts.lifetime = SHORT;
+    r->route.timeouts.close = SHORT;
+    rig_open(r);
+    mem_stream_stall(&r->front, true);
+    mem_stream_feed(&r->back, "never read", 10);
+    for (int i = 0; i < 100 && !r->front.freed; i++)
+        wait_seconds(r, SHORT / 10);
+    assert_true(r->front.freed);
+    assert_int_equal(r->front.end, STREAM_END_ABORT);
+    ASSERT_RECORD(r, "code", "1008");
+    ASSERT_RECORD(r, "reason", "lifetime is over");
+    rig_close(r);
+}
+
 /* --- ping and pong -------------------------------------------------------------------------------------------------
  */
 
@@ -531,6 +550,7 @@ int main(void)
         cmocka_unit_test(idle_ends_with_1001),
         cmocka_unit_test(pings_are_no_activity),
         cmocka_unit_test(lifetime_ends_with_1008),
+        cmocka_unit_test(lifetime_of_a_client_that_does_not_read),
         cmocka_unit_test(silence_is_asked_and_an_answer_is_life),
         cmocka_unit_test(no_ping_while_the_client_speaks),
         cmocka_unit_test(no_answer_ends_with_1001),

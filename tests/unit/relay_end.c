@@ -259,11 +259,33 @@ static void client_close_without_a_code(void **state)
 
     rig_send_close(r, 0);
     rig_say(r, "behind a Close nothing counts");
+    mem_stream_finish(&r->front, 0);
     mem_stream_finish(&r->back, 0);
     rig_settle(r);
     ASSERT_STORY(r, "101 CLOSE(1005)"); /* which is how an empty Close is told */
     assert_wrote(&r->back, "");
     ASSERT_RECORD(r, "code", "1005");
+    rig_close(r);
+}
+
+/* Closing on input that nobody read would reset the connection, and our Close with it. */
+static void client_that_says_more_behind_its_close(void **state)
+{
+    struct rig *r = rig_open_new();
+    uint8_t both[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8, 0x82, 0x81, 0, 0, 0, 0, 'x'};
+
+    mem_stream_feed(&r->front, both, sizeof both);
+    rig_settle(r);
+    ASSERT_STORY(r, "101 CLOSE(1000)");
+    assert_true(r->front.shut);
+    assert_false(r->front.freed);
+    mem_stream_finish(&r->front, 0);
+    mem_stream_finish(&r->back, 0);
+    rig_settle(r);
+    assert_int_equal(r->front.end, STREAM_END_CLEAN);
+    assert_wrote(&r->back, "");
+    ASSERT_RECORD(r, "code", "1000");
+    ASSERT_RECORD(r, "closed_by", "client");
     rig_close(r);
 }
 
@@ -659,6 +681,7 @@ int main(void)
         cmocka_unit_test(last_bytes_held_by_a_layer),
         cmocka_unit_test(client_close_flushes_then_half_closes),
         cmocka_unit_test(close_and_fin_leave_together),
+        cmocka_unit_test(client_that_says_more_behind_its_close),
         cmocka_unit_test(client_close_without_a_code),
         cmocka_unit_test(client_close_is_echoed_at_a_frame_boundary),
         cmocka_unit_test(client_close_with_a_slow_fin),
