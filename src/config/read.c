@@ -172,7 +172,7 @@ static const char *unit_help(const struct reading *r, const char *text, const ch
 
     if (!strcmp(text, "unlimited"))
         return "it has to be bounded";
-    if (!all_digits(text) || strlen(text) > 15)
+    if (!all_digits(text) || strlen(text) > 15 || (strspn(text, "0") == strlen(text) && r->field->min > 0))
         return why;
     if (r->field->type == CFG_SIZE && strlen(text) > 3) {
         strbuf_init(&bytes, mem, sizeof(mem));

@@ -149,7 +149,7 @@ void conn_refuse(struct front_conn *c, int status, const char *why)
         c->x.peer = c->peer;
     }
     c->keep_alive = false;
-    c->head_only = false;
+    c->head_only = c->x.head && c->head->method == HTTP_HEAD; /* otherwise nobody knows what was asked */
     if (c->head)
         c->head->minor = 1;
     strbuf_init(&text, line, sizeof line);

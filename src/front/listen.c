@@ -26,6 +26,10 @@ bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *wh
 
     if (slice_starts(text, SLICE("unix:"))) {
         struct slice path = {text.p + 5, text.n - 5};
+        if (path.n && path.p[0] != '/' && path.p[0] != '@') {
+            strbuf_str(why, "the path of a socket begins with /, or with @ for an abstract one");
+            return false;
+        }
         if (addr_parse_unix(path, out))
             return true;
         strbuf_printf(why, "the socket path is empty or longer than the %zu bytes that the system takes",
@@ -37,6 +41,13 @@ bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *wh
         if (text.n > strlen("systemd:"))
             return true;
         strbuf_str(why, "systemd: is followed by the name of a socket (FileDescriptorName=)");
+        return false;
+    }
+    if (addr_parse_ip(text, 1, out)) {
+        strbuf_printf(why,
+                      slice_find(text, ':') >= 0 ? "the port is missing: [" SLICE_FMT "]:PORT"
+                                                 : "the port is missing: " SLICE_FMT ":PORT",
+                      SLICE_ARG(text));
         return false;
     }
     if (slice_find(text, ':') < 0)

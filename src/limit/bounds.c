@@ -75,8 +75,8 @@ static const struct cfg_field limits_override_fields[] = {
 static const struct cfg_field timeouts_fields[] = {
     SHARED_TIMEOUTS(GLOBAL),
     TIMEOUT(drain, GLOBAL, "30s", CFG_ALLOW_UNLIMITED,
-            "How long sessions may go on after the program was told to stop; those that are left then end with close "
-            "code 1001."),
+            "How long the program may take to end after it was told to (TERM). Each session gets close code 1001 at "
+            "once and has `close` for its answer; what is left after this time is cut off."),
     CFG_TABLE_END,
 };
 

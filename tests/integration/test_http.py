@@ -329,3 +329,12 @@ def test_a_tls_hello_on_a_clear_port(site):
     assert w.response().status == 400
     w.expect_end(reset_ok=True)
     assert "a TLS hello came to a port that speaks clear HTTP" in site.wait_log("request_refused")[0]
+
+
+def test_a_refused_head_request_gets_no_body(site):
+    """The length of the text is told, the text is not sent (RFC 9110, section 9.3.2)."""
+    w = site.wire()
+    w.send(b"HEAD /%2e%2e%2fx HTTP/1.1\r\n" + H + b"\r\n")
+    head = w.take_until(b"\r\n\r\n")
+    assert b" 400 " in head and b"Content-Length: 0" not in head
+    w.expect_end()
