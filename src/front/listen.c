@@ -25,8 +25,8 @@ bool listen_address_parse(struct slice text, struct addr *out, struct strbuf *wh
     uint16_t port = 0;
 
     if (slice_starts(text, SLICE("unix:"))) {
-        struct slice path = {text.p + 5, text.n - 5};
-        if (path.n && path.p[0] != '/' && path.p[0] != '@') {
+        struct slice path = {text.p + strlen("unix:"), text.n - strlen("unix:")};
+        if (path.n && !slice_starts(path, SLICE("/")) && !slice_starts(path, SLICE("@"))) {
             strbuf_str(why, "the path of a socket begins with /, or with @ for an abstract one");
             return false;
         }
