@@ -468,8 +468,10 @@ static bool make_listener_routes(struct settings *s)
             return false;
         if (s->routes.n)
             memcpy(lr->routes, s->routes.v, s->routes.n * sizeof *lr->routes);
-        for (size_t j = 0; j < s->routes.n; j++)
+        for (size_t j = 0; j < s->routes.n; j++) {
             merge_bounds(s, l, &lr->routes[j]);
+            lr->routes[j].listener_name = l->name;
+        }
         lr->index = route_index_new(s->arena, lr->routes, s->routes.n);
         if (!lr->index)
             return false;

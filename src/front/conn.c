@@ -253,7 +253,6 @@ static bool make_exchange(struct front_conn *c)
     x->head = c->head;
     x->id = worker_env_id(c->env);
     x->listener = c->listener;
-    x->listener_name = slice_of(c->listener->name);
     x->snapshot = c->snapshot;
     x->started = loop_now(c->env->loop);
     x->peer = c->peer;

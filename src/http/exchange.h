@@ -72,8 +72,7 @@ struct http_exchange {
     uint64_t id; /* unique in the process; the same id on every log line of this request and its session */
     const struct listener_settings *listener; /* which listener it came from; owned by the snapshot */
     struct ref *snapshot; /* the configuration it began with; handlers that outlive the exchange take their own hold */
-    struct slice listener_name;
-    double started; /* loop time of the request's first byte, seconds */
+    double started;       /* loop time of the request's first byte, seconds */
 };
 
 #endif

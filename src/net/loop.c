@@ -204,20 +204,21 @@ static void on_no_event(struct ev_loop *ev, ev_io *w, int revents)
 {
 }
 
-/* Memory for twice as many descriptors is asked for and given back, as a trial; then libev's largest array, the one by
- * descriptor, is made to grow at once, and the others find room for as many when their time comes. */
+/* Memory for twice as many descriptors is asked for and given back, as a trial, because the arrays double; then the
+ * largest, the one by descriptor, is made to grow at once, and the others find room when their time comes. */
 bool loop_has_room(struct loop *l, int fd)
 {
-    int most = 2 * fd + 64;
+    int most = fd + 32;
+    size_t twice = 2 * (size_t)most * PER_FD;
     void *trial;
     ev_io w;
 
     if (LIKELY(fd < l->room))
         return true;
-    trial = mmap(NULL, (size_t)most * PER_FD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    trial = mmap(NULL, twice, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (trial == MAP_FAILED)
         return false;
-    munmap(trial, (size_t)most * PER_FD);
+    munmap(trial, twice);
     ev_io_init(&w, on_no_event, most - 1, 0);
     ev_io_start(l->ev, &w);
     ev_io_stop(l->ev, &w);

@@ -17,13 +17,14 @@ static uint32_t largest(const struct session *s)
     return (uint32_t)MAX_OF(max, (uint64_t)POOL_MIN);
 }
 
+/* What is wanted follows lane_learn, which keeps limits.buffer. */
 bool lane_take(struct session *s, struct lane *l, size_t want)
 {
     size_t cap;
 
     if (l->buf)
         return true;
-    l->buf = pool_take(s->env->pool, MIN_OF(want, (size_t)largest(s)), &cap);
+    l->buf = pool_take(s->env->pool, want, &cap);
     if (!l->buf)
         return false;
     l->cap = (uint32_t)cap & 0xffffff;

@@ -53,7 +53,7 @@ void record_session(const struct session *s)
     struct kv kv[] = {
         KV_U("id", s->id),
         KV("peer", ip_port_format(&s->peer, peer)),
-        KV("listener", s->listener_name),
+        KV("listener", s->route->listener_name),
         KV("path", s->text),
         KV("service", s->route->service->name.name),
         KV("backend", backend_text(s, back)),

@@ -141,8 +141,7 @@ struct session {
     const char *end_why; /* the first reason given: static, or end_why_ours */
     struct ip_port peer;
     struct ip_port backend;
-    const char *listener_name; /* in the snapshot */
-    char text[];               /* path and subprotocol; with TLS also its version, cipher and client, all terminated */
+    char text[]; /* path and subprotocol; with TLS also its version, cipher and client, all terminated */
 };
 
 /* --- session.c --- */

@@ -14,7 +14,7 @@
 
 #define RECORDED_PATH_MAX ((size_t)1024)
 
-_Static_assert(sizeof(struct session) <= 448, "an idle session is this and two streams");
+_Static_assert(sizeof(struct session) <= 440, "an idle session is this and two streams");
 
 /* --- refusals ------------------------------------------------------------------------------------------------------
  */
@@ -284,7 +284,6 @@ static struct session *session_new(struct worker_env *env, struct http_exchange 
     s->id = x->id;
     s->peer = x->peer;
     s->started = loop_now(env->loop);
-    s->listener_name = x->listener_name.p;
     s->opening->x = x;
     s->opening->session = s;
     s->opening->handshake = *hs;

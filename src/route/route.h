@@ -32,6 +32,7 @@ struct route {
     bool errors_close;    /* `errors: close`: accept, then Close with the cause, instead of a refusal before the 101 */
     struct limits limits; /* overrides, then merged: what holds for a session */
     struct timeouts timeouts;
+    const char *listener_name; /* set by src/app: each listener has routes of its own, with its bounds merged in */
 };
 
 /* "routes[]". Its check brings path and hosts into the form that the index compares, and fills node, origin_any and

@@ -4,7 +4,8 @@
 #   make bench-quick          the main lines only, a few minutes
 #   make bench-smoke          system calls and allocations a message, with ceilings; no clock is read
 #   make bench-floor          wsbridge beside the least forwarder that could do the work
-#   make bench-report         the last JSON as a table (build/bench/report.md) and a chart (build/bench/report.svg)
+#   make bench-report         the last JSON (or JSON="FILE ...") as a table (build/bench/report.md) and a chart (report.svg);
+#                             README=README.md puts the main rows there
 
 # --- the load generator and its driver --------------------------------------------------------------------------------
 BENCH_DIR   := $(BUILD)/bench
@@ -43,7 +44,7 @@ bench-floor: bench-deps
 bench-smoke: $(OUT)/wsbridge $(BENCH_TOOLS)
 	@$(BENCH) smoke
 bench-report:
-	@/usr/bin/python3 tests/bench/report.py $(BENCH_DIR)
+	@/usr/bin/python3 tests/bench/report.py $(if $(README),--readme $(README)) $(BENCH_DIR) $(JSON)
 # --- end of the load generator and its driver -------------------------------------------------------------------------
 
 # --- the pure parts alone ---------------------------------------------------------------------------------------------

@@ -3,9 +3,10 @@
 # Copyright (c) 2026 the wsbridge authors
 """The benchmark's JSON as a Markdown table and an SVG chart.
 
-    report.py DIR [FILE.json ...]     without files: the newest full run in DIR, or else the newest quick one
+    report.py [--readme FILE] DIR [FILE.json ...]     without files: the newest full run in DIR, or else the newest quick one
 
-Several files are several runs: the table shows the median of their medians and how far they are apart.
+Several files are several runs: the table shows the median of their medians and how far they are apart. --readme puts the
+main rows between the two marks in FILE, and the chart beside it where FILE says.
 """
 import glob
 import json
@@ -19,6 +20,17 @@ from peers import PEERS
 REFERENCE = {'down-16k': 'haproxy-splice', 'down-256k': 'haproxy-splice'}
 COLUMNS = ['wsbridge', 'floor', 'floor-splice', 'haproxy', 'haproxy-splice', 'nginx', 'node', 'websockify']
 TLS_COLUMNS = ['wsbridge-tls', 'haproxy-tls', 'nginx-tls', 'stunnel']
+# The rows and columns of the README: work -> what it is called there.
+SHORT = [
+    ('up-64', 'to the backend, 64 B messages'), ('up-16k', 'to the backend, 16 KiB'), ('down-16k', 'to the client, 16 KiB'),
+    ('echo-64-50', 'echo 64 B, 50 sessions'), ('echo-64-500', 'echo 64 B, 500 sessions'),
+    ('connect', 'connect, one echo, close'), ('idle-1000', 'memory of an idle session'),
+    ('tls-down-16k', 'TLS to the client, 16 KiB'), ('tls-echo-64-50', 'TLS echo 64 B, 50 sessions'),
+    ('tls-full', 'TLS handshake, one echo, close'), ('tls-idle-1000', 'memory of an idle TLS session'),
+]
+SHORT_COLUMNS = [('wsbridge', 'wsbridge-tls'), ('haproxy', 'haproxy-tls'), ('nginx', 'nginx-tls'), ('node', None),
+                 ('websockify', None)]
+MARKS = ('<!-- measured -->', '<!-- end of measured -->')
 COLORS = {'wsbridge': '#1f6feb', 'wsbridge-tls': '#1f6feb', 'floor': '#b0b8c1', 'floor-splice': '#d0d7de', 'haproxy': '#2da44e',
           'haproxy-splice': '#57c478', 'haproxy-tls': '#2da44e', 'nginx': '#bf8700', 'nginx-tls': '#bf8700', 'node': '#cf222e',
           'websockify': '#8250df', 'stunnel': '#8250df'}
@@ -79,6 +91,34 @@ def table(merged, columns):
                 cells.append('%s × %s' % (value(case, figures[c][0]), ratio(figures[c][0] / figures[ref][0])))
         lines.append('| %s | %s |' % (case.title, ' | '.join(cells)))
     return lines
+
+
+def short(runs, merged):
+    lines = ['| CPU per message (memory per session) | ' + ' | '.join(PEERS[c[0]].title for c in SHORT_COLUMNS) + ' |',
+             '|---|' + '---:|' * len(SHORT_COLUMNS)]
+    cases = {c.name: c for c in CASES}
+    for name, title in SHORT:
+        figures = merged.get(name, {})
+        cells = []
+        for clear, tls in SHORT_COLUMNS:
+            peer = tls if name.startswith('tls') else clear
+            cells.append(value(cases[name], figures[peer][0]) if peer in figures else '')
+        if any(cells):
+            lines.append('| %s | %s |' % (title, ' | '.join(cells)))
+    m = runs[-1]['machine']
+    lines += ['', '%d run%s on %s, Linux %s, one worker on one core. The peers but node and websockify do not speak WebSocket: '
+              'they forward TCP.' % (len(runs), 's' * (len(runs) > 1), m['cpu'], m['kernel'])]
+    return '\n'.join(lines) + '\n'
+
+
+def into_readme(path, text):
+    with open(path, encoding='utf-8') as f:
+        old = f.read()
+    if any(m not in old for m in MARKS):
+        sys.exit('bench-report: %s lacks %s ... %s' % ((path,) + MARKS))
+    before, rest = old.split(MARKS[0], 1)
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(before + MARKS[0] + '\n' + text + MARKS[1] + rest.split(MARKS[1], 1)[1])
 
 
 def goals(runs):
@@ -168,14 +208,21 @@ def svg(merged):
 
 
 def main():
-    folder = sys.argv[1]
-    files = sys.argv[2:] or newest(folder)
+    args = sys.argv[1:]
+    readme = args[1] if args and args[0] == '--readme' else None
+    folder, files = (args[2:] if readme else args)[0], (args[3:] if readme else args[1:])
+    files = files or newest(folder)
     runs = [json.load(open(f, encoding='utf-8')) for f in files]
     merged = merge(runs)
     for name, text in (('report.md', markdown(runs, merged)), ('report.svg', svg(merged))):
         with open(os.path.join(folder, name), 'w', encoding='utf-8') as f:
             f.write(text)
         print('  %s' % os.path.join(folder, name))
+    if readme:
+        into_readme(readme, short(runs, merged))
+        with open(os.path.join(os.path.dirname(readme) or '.', '.github', 'bench.svg'), 'w', encoding='utf-8') as f:
+            f.write(svg(merged))
+        print('  %s, .github/bench.svg' % readme)
 
 
 if __name__ == '__main__':

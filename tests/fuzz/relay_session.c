@@ -568,7 +568,7 @@ static void make_request(struct world *w)
     w->x.head = &w->head;
     http_url_split(w->head.target, &w->x.url);
     w->x.snapshot = &w->snapshot;
-    w->x.listener_name = SLICE("here");
+    w->route.listener_name = "here";
     w->x.id = 1;
 }
 

@@ -205,7 +205,7 @@ static inline void rig_request(struct rig *r, const char *method, const char *li
     r->f.x.ops = &r->ops;
     r->f.x.id = worker_env_id(&r->env);
     r->f.x.snapshot = &r->snapshot;
-    r->f.x.listener_name = SLICE("here");
+    r->route.listener_name = "here";
     r->f.x.started = loop_now(r->b.loop);
     session_open(&r->env, &r->f.x, &r->route);
 }
