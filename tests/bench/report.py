@@ -106,8 +106,12 @@ def short(runs, merged):
         if any(cells):
             lines.append('| %s | %s |' % (title, ' | '.join(cells)))
     m = runs[-1]['machine']
-    lines += ['', '%d run%s on %s, Linux %s, one worker on one core. The peers but node and websockify do not speak WebSocket: '
-              'they forward TCP.' % (len(runs), 's' * (len(runs) > 1), m['cpu'], m['kernel'])]
+    n = max(sum(name in r['cases'] for r in runs) for name, _ in SHORT)
+    spliced = merged.get('down-16k', {}).get('haproxy-splice')
+    lines += ['', '%d run%s on %s, Linux %s, one worker on one core. HAProxy and nginx do not speak WebSocket here: they forward '
+              'TCP.%s' % (n, 's' * (n > 1), m['cpu'], m['kernel'],
+                          ' With splice HAProxy takes %s for 16 KiB to the client.' % value(cases['down-16k'], spliced[0])
+                          if spliced else '')]
     return '\n'.join(lines) + '\n'
 
 
