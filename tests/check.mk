@@ -48,4 +48,4 @@ asan tsan:
 .PHONY: check
 check: test-deps
 	@$(MAKE) --no-print-directory $(PARALLEL) all
-	@MAKE='$(MAKE)' tests/check.sh $(CHECKS)
+	@MAKE='$(MAKE)' JOBS='$(JOBS)' tests/check.sh $(CHECKS)

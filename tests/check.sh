@@ -32,7 +32,7 @@ for stage in "${stages[@]}"; do
     log=$logs/$stage.log
     echo "== $stage"
     began=$SECONDS
-    "${MAKE:-make}" --no-print-directory -j"$(nproc)" "$stage" 2>&1 | tee "$log"
+    "${MAKE:-make}" --no-print-directory -j"${JOBS:-$(nproc)}" "$stage" 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     case $stage in
         unit)

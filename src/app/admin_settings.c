@@ -14,7 +14,7 @@
 const char *admin_address_parse(const char *text, struct addr *out, const char **help)
 {
     struct slice s = slice_of(text);
-    struct slice path = {s.p + 5, s.n - 5};
+    struct slice path;
 
     *help = "write unix:/path, for example " ADMIN_ADDRESS;
     if (!slice_starts(s, SLICE("unix:"))) {
@@ -23,6 +23,7 @@ const char *admin_address_parse(const char *text, struct addr *out, const char *
                     "permissions that say who may";
         return "the admin socket is a unix socket";
     }
+    path = (struct slice){s.p + strlen("unix:"), s.n - strlen("unix:")};
     if (slice_starts(path, SLICE("@"))) {
         *help = "write unix:/path: an abstract name has no permissions, and whoever reaches this socket commands the "
                 "process";

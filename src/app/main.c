@@ -86,19 +86,6 @@ static void fill_standard_descriptors(void)
         close(fd);
 }
 
-/* Until somebody listens (server.c) they would kill the process instead of what they stand for; then they are heard. */
-static void hold_signals(void)
-{
-    sigset_t early;
-
-    sigemptyset(&early);
-    sigaddset(&early, SIGTERM);
-    sigaddset(&early, SIGHUP);
-    sigaddset(&early, SIGUSR1);
-    sigaddset(&early, SIGUSR2);
-    pthread_sigmask(SIG_BLOCK, &early, NULL);
-}
-
 int main(int argc, char **argv)
 {
     struct cli c;
@@ -108,7 +95,7 @@ int main(int argc, char **argv)
     cli_parse(&c, argc, argv);
     switch (c.action) {
     case CLI_RUN:
-        hold_signals();
+        server_hold_signals();
         /* fallthrough */
     case CLI_CHECK:
     case CLI_EFFECTIVE:

@@ -212,6 +212,17 @@ static int start_workers(struct server *sv)
     return 0;
 }
 
+void server_hold_signals(void)
+{
+    static const int held[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(held); i++)
+        sigaddset(&set, held[i]);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void watch_signals(struct server *sv)
 {
     signal_watch_start(&sv->term, sv->loop, SIGTERM, on_term);
@@ -225,15 +236,12 @@ static void watch_signals(struct server *sv)
  * an orderly end into a death: they stay blocked. */
 static void unwatch_signals(struct server *sv)
 {
-    sigset_t late;
+    sigset_t intr;
 
-    sigemptyset(&late);
-    sigaddset(&late, SIGTERM);
-    sigaddset(&late, SIGINT);
-    sigaddset(&late, SIGHUP);
-    sigaddset(&late, SIGUSR1);
-    sigaddset(&late, SIGUSR2);
-    pthread_sigmask(SIG_BLOCK, &late, NULL);
+    server_hold_signals();
+    sigemptyset(&intr);
+    sigaddset(&intr, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &intr, NULL);
     signal_watch_stop(&sv->term);
     signal_watch_stop(&sv->intr);
     signal_watch_stop(&sv->hup);

@@ -49,7 +49,7 @@ struct server {
 enum reload_outcome {
     RELOAD_DONE,
     RELOAD_REFUSED, /* by what the new configuration says; the old one is kept */
-    RELOAD_NOT_NOW, /* nothing was read: the server ends, or has no file */
+    RELOAD_NOT_NOW, /* nothing was read: the server ends, has no file, or no memory */
 };
 
 /* Reads the configuration again and, when all of it is good, takes it. The log says how that went, and `why` (capacity

@@ -127,6 +127,13 @@ static void record(struct server *sv, const char *why)
     snprintf(r->why, sizeof r->why, "%s", why ? why : "");
 }
 
+static enum reload_outcome not_now(struct server *sv, const char *why)
+{
+    log_event(sv->shared.log, LOG_WARN, "reload_failed", KV("why", why), KV("kept", "the old configuration"));
+    record(sv, why);
+    return RELOAD_NOT_NOW;
+}
+
 enum reload_outcome server_reload(struct server *sv, FILE *said, char *why, size_t cap)
 {
     struct worker_order **orders;
@@ -138,16 +145,12 @@ enum reload_outcome server_reload(struct server *sv, FILE *said, char *why, size
     }
     if (!sv->source->n_paths) {
         snprintf(why, cap, "there is no configuration file to read again");
-        log_event(sv->shared.log, LOG_WARN, "reload_failed", KV("why", why));
-        record(sv, why);
-        return RELOAD_NOT_NOW;
+        return not_now(sv, why);
     }
     orders = orders_new(sv->n_workers);
     if (!orders) {
         snprintf(why, cap, "out of memory");
-        log_event(sv->shared.log, LOG_ERROR, "reload_failed", KV("why", why), KV("kept", "the old configuration"));
-        record(sv, why);
-        return RELOAD_NOT_NOW;
+        return not_now(sv, why);
     }
     manager_reloading(&sv->manager);
     fresh = load_again(sv, said, why, cap);

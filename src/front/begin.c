@@ -356,10 +356,8 @@ void begin_redirect(struct front_conn *c)
         return;
     }
     strbuf_init(&b, text, cap);
-    strbuf_printf(&b, slice_find(host->host, ':') >= 0 ? "https://[" SLICE_FMT "]" : "https://" SLICE_FMT,
-                  SLICE_ARG(host->host));
-    if (host->port)
-        strbuf_printf(&b, ":%u", host->port);
+    strbuf_str(&b, "https://");
+    http_authority_put(&b, host);
     strbuf_put(&b, x->url.path);
     if (x->url.query.n)
         strbuf_printf(&b, "?" SLICE_FMT, SLICE_ARG(x->url.query));

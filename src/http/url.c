@@ -246,6 +246,13 @@ static bool origin_parse(struct slice text, struct http_origin *out, bool *wild)
     return true;
 }
 
+void http_authority_put(struct strbuf *out, const struct http_authority *a)
+{
+    strbuf_printf(out, slice_find(a->host, ':') >= 0 ? "[" SLICE_FMT "]" : SLICE_FMT, SLICE_ARG(a->host));
+    if (a->port)
+        strbuf_printf(out, ":%u", a->port);
+}
+
 bool http_origin_parse(struct slice text, struct http_origin *out)
 {
     return origin_parse(text, out, NULL);

@@ -33,6 +33,7 @@ struct http_authority {
     uint16_t port;
 };
 MUST_CHECK bool http_authority_parse(struct slice text, struct http_authority *out);
+void http_authority_put(struct strbuf *out, const struct http_authority *a); /* as it is parsed, brackets and all */
 
 /* Origin header: one serialized origin "scheme://host[:port]" with scheme http or https. "null" and everything else:
  * false. port is filled with the scheme's default. */

@@ -200,10 +200,6 @@ static void *ev_memory(void *p, long n)
 
 #define PER_FD 128 /* bytes: more than libev's arrays (descriptors, timers, events) hold for one in all */
 
-static void on_no_event(struct ev_loop *ev, ev_io *w, int revents)
-{
-}
-
 /* Memory for twice as many descriptors is asked for and given back, as a trial, because the arrays double; then the
  * largest, the one by descriptor, is made to grow at once, and the others find room when their time comes. */
 bool loop_has_room(struct loop *l, int fd)
@@ -219,7 +215,7 @@ bool loop_has_room(struct loop *l, int fd)
     if (trial == MAP_FAILED)
         return false;
     munmap(trial, twice);
-    ev_io_init(&w, on_no_event, most - 1, 0);
+    ev_io_init(&w, NULL, most - 1, 0); /* for no event, so nothing calls it */
     ev_io_start(l->ev, &w);
     ev_io_stop(l->ev, &w);
     l->room = most;

@@ -76,13 +76,11 @@ static bool control_next(struct session *s)
 }
 
 /* A Close behind which the connection ends at once (session_front_farewell) leaves in one segment with the FIN. */
-static enum io put_out(struct session *s, bool last, const uint8_t *p, size_t n, size_t *put)
+static enum io put_out(struct session *s, bool last, const struct iovec *v, size_t *put)
 {
-    struct iovec v = {(void *)(uintptr_t)p, n};
-
     if (last && s->front_state == FRONT_CLOSED && s->front->ops->write_more)
-        return s->front->ops->write_more(s->front, p, n, put);
-    return stream_write(s->front, &v, 1, put);
+        return s->front->ops->write_more(s->front, v->iov_base, v->iov_len, put);
+    return stream_write(s->front, v, 1, put);
 }
 
 enum io control_out(struct session *s, bool *moved)
@@ -90,8 +88,9 @@ enum io control_out(struct session *s, bool *moved)
     while (control_next(s)) {
         struct control *c = s->control;
         bool closing = (c->now.bytes[0] & 0x0f) == WS_CLOSE;
+        struct iovec v = {c->now.bytes + c->off, (size_t)c->now.n - c->off};
         size_t put = 0;
-        enum io io = put_out(s, closing, c->now.bytes + c->off, (size_t)c->now.n - c->off, &put);
+        enum io io = put_out(s, closing, &v, &put);
 
         if (io != IO_OK)
             return io;

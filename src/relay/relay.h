@@ -104,7 +104,7 @@ struct session {
     bool back_eof : 1;     /* the backend's bytes are all here */
     bool back_shut : 1;    /* FIN was said to the backend */
     bool bulk : 1;         /* the backend sends in bulk: its bytes go down through a pipe */
-    bool input_bad : 1;    /* protocol error: input is discarded unseen */
+    bool input_bad : 1;    /* protocol error, or more behind a Close: input is discarded unseen */
     bool has_tls : 1;      /* toward the client */
     bool end_why_ours : 1; /* end_why is a copy of a stream's reason */
     bool calm : 1;         /* the last run ended at rest: interest and timer are right for that, see session_run */

@@ -24,16 +24,13 @@ _Static_assert(sizeof(struct session) <= 440, "an idle session is this and two s
 static void log_refusal(struct worker_env *env, const struct http_exchange *x, int status, const char *why)
 {
     const struct http_field *origin = status == 403 ? http_field_find(x->head, "Origin") : NULL;
-    const char *scheme = x->secure ? "https" : "http";
     char peer[ADDR_TEXT_MAX];
     char text[300];
     struct strbuf own;
 
     strbuf_init(&own, text, sizeof text);
-    strbuf_printf(&own, slice_find(x->authority.host, ':') >= 0 ? "%s://[" SLICE_FMT "]" : "%s://" SLICE_FMT, scheme,
-                  SLICE_ARG(x->authority.host));
-    if (x->authority.port)
-        strbuf_printf(&own, ":%u", x->authority.port);
+    strbuf_str(&own, x->secure ? "https://" : "http://");
+    http_authority_put(&own, &x->authority);
     struct kv kv[] = {
         KV_U("id", x->id),
         KV("peer", ip_port_format(&x->peer, peer)),

@@ -38,7 +38,7 @@ void tls_files_init(struct tls_files *f);
 void tls_files_fini(struct tls_files *f);
 
 /* Bytes; reading PEM takes about half a second for each MiB, and whoever reads takes no signals meanwhile. */
-#define TLS_PAIR_MAX ((size_t)256 << 10)      /* a chain, a key, an OCSP response */
+#define TLS_PAIR_MAX ((size_t)256 << 10)      /* a chain, or a key */
 #define TLS_AUTHORITIES_MAX ((size_t)4 << 20) /* a system's whole store is a quarter of a MiB */
 #define TLS_CRL_MAX ((size_t)16 << 20)
 

@@ -15,16 +15,9 @@ import time
 
 import pytest
 from harness import PROGRAM, SANITIZER, free_port, needs_root, program, wait_for
-from tlsparts import Authority, client_context, wss
+from tlsparts import client_context, wss
 
 ECHO = {"services": {"echo": {"to": "builtin:echo"}}, "routes": [{"path": "/", "service": "echo"}]}
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    a = Authority(tmp_path_factory.mktemp("ca"))
-    a.localhost = a.make("localhost", ["DNS:localhost", "IP:127.0.0.1"])
-    return a
 
 
 @pytest.fixture

@@ -9,17 +9,10 @@ import time
 
 import pytest
 from harness import free_port
-from tlsparts import Authority, Program, client_context, needs, wss
+from tlsparts import Program, client_context, needs, wss
 from wsclient import WebSocket, dial
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    a = Authority(tmp_path_factory.mktemp("ca"))
-    a.localhost = a.make("localhost", ["DNS:localhost", "IP:127.0.0.1"])
-    return a
 
 
 def v1(src="192.0.2.7", dst="198.51.100.1", sport=4711, dport=443, family="TCP4"):

@@ -18,13 +18,6 @@ from tlsparts import Authority, client_context, needs, secure, wss
 from wsclient import Eof, dial
 
 
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    a = Authority(tmp_path_factory.mktemp("ca"))
-    a.localhost = a.make("localhost", ["DNS:localhost", "IP:127.0.0.1"])
-    return a
-
-
 @pytest.fixture
 def context(ca):
     return client_context(ca)

@@ -8,15 +8,8 @@ import time
 
 import pytest
 from harness import free_port
-from tlsparts import Authority, Program, client_context, needs, wss
+from tlsparts import Program, client_context, needs, wss
 from wsclient import Eof
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory):
-    a = Authority(tmp_path_factory.mktemp("ca"))
-    a.localhost = a.make("localhost", ["DNS:localhost", "IP:127.0.0.1"])
-    return a
 
 
 @pytest.fixture

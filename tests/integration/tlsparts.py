@@ -71,6 +71,14 @@ class Authority:
         return cert, key
 
 
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    """One for a file of tests; .localhost is a pair for this machine."""
+    a = Authority(tmp_path_factory.mktemp("ca"))
+    a.localhost = a.make("localhost", ["DNS:localhost", "IP:127.0.0.1"])
+    return a
+
+
 def client_context(authority, cert=None, key=None, least=None, most=None):
     c = ssl.create_default_context(cafile=authority.cert)
     if cert:
