@@ -223,13 +223,13 @@ void server_hold_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static void watch_signals(struct server *sv)
+static bool watch_signals(struct server *sv)
 {
-    signal_watch_start(&sv->term, sv->loop, SIGTERM, on_term);
-    signal_watch_start(&sv->intr, sv->loop, SIGINT, on_int);
-    signal_watch_start(&sv->hup, sv->loop, SIGHUP, on_hup);
-    signal_watch_start(&sv->usr1, sv->loop, SIGUSR1, on_usr1);
-    signal_watch_start(&sv->usr2, sv->loop, SIGUSR2, on_usr2);
+    return signal_watch_start(&sv->term, sv->loop, SIGTERM, on_term) &&
+           signal_watch_start(&sv->intr, sv->loop, SIGINT, on_int) &&
+           signal_watch_start(&sv->hup, sv->loop, SIGHUP, on_hup) &&
+           signal_watch_start(&sv->usr1, sv->loop, SIGUSR1, on_usr1) &&
+           signal_watch_start(&sv->usr2, sv->loop, SIGUSR2, on_usr2);
 }
 
 /* From here on nothing can be asked of us, and a signal that comes now (a rotated log, an impatient user) must not turn
@@ -247,6 +247,12 @@ static void unwatch_signals(struct server *sv)
     signal_watch_stop(&sv->hup);
     signal_watch_stop(&sv->usr1);
     signal_watch_stop(&sv->usr2);
+}
+
+static int no_room(void)
+{
+    fprintf(stderr, "wsbridge: out of memory or descriptors at start\n");
+    return EXIT_RUNTIME;
 }
 
 static int server_init(struct server *sv)
@@ -283,8 +289,7 @@ static int server_init(struct server *sv)
         return EXIT_NO_PERMISSION;
     return EXIT_OK;
 no_memory:
-    fprintf(stderr, "wsbridge: out of memory or descriptors at start\n");
-    return EXIT_RUNTIME;
+    return no_room();
 }
 
 static void server_fini(struct server *sv)
@@ -325,8 +330,10 @@ int server_run(struct settings *s, const struct settings_source *src)
     signal(SIGPIPE, SIG_IGN);
     manager_init(&sv.manager);
     rc = server_init(&sv);
-    if (rc == EXIT_OK) {
-        watch_signals(&sv);
+    if (rc == EXIT_OK && !watch_signals(&sv)) {
+        unwatch_signals(&sv);
+        rc = no_room();
+    } else if (rc == EXIT_OK) {
         if (start_workers(&sv) == 0 && adopt_connection(&sv) == 0) {
             say_what_is_served(&sv);
             manager_start(&sv.manager, sv.loop, sv.workers, sv.n_workers);

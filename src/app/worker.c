@@ -144,6 +144,7 @@ static void adopt(struct worker *w, int fd)
     int flags = fcntl(fd, F_GETFL);
 
     w->single = true;
+    loop_share_descriptors(w->env.loop);
     socket_tune(fd, &tune);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || getpeername(fd, &peer.u.sa, &peer.len) < 0) {
         log_event(w->shared->log, LOG_INFO, "client_gone", KV("why", strerrordesc_np(errno)));

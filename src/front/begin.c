@@ -43,17 +43,18 @@ static bool turn_away(struct front_conn *c, const char *event, const char *why)
 /* Gives the descriptor to whoever comes next. */
 static int take_fd(struct front_conn *c)
 {
-    int fd = c->watch.w.fd;
+    int fd = c->watch.fd;
 
-    fd_watch_want(&c->watch, 0);
-    c->watch.w.fd = -1;
+    socket_watch_stop(&c->watch);
+    c->watch.fd = -1;
     return fd;
 }
 
 void begin_drop(struct front_conn *c)
 {
-    if (c->counted && c->watch.w.fd >= 0)
-        close(take_fd(c));
+    if (c->counted && c->watch.fd >= 0)
+        socket_watch_close(&c->watch);
+    c->watch.fd = -1;
 }
 
 /* The descriptor becomes a clear stream. False when out of memory: the connection is gone. */
@@ -81,7 +82,7 @@ static bool go_tls(struct front_conn *c)
     return true;
 }
 
-static void on_readable(struct fd_watch *w, unsigned dirs)
+static void on_readable(struct socket_watch *w, unsigned dirs)
 {
     conn_run(container_of(w, struct front_conn, watch));
 }
@@ -101,12 +102,15 @@ void begin_start(struct front_conn *c, int fd)
     const struct listener_settings *l = c->listener;
     bool trusted = l->proxy_protocol != LISTENER_PROXY_OFF && forwarded_trusts(&l->trust, &c->peer);
 
-    c->watch.w.fd = -1;
+    c->watch.fd = -1;
     if (!l->server && !trusted && l->proxy_protocol != LISTENER_PROXY_REQUIRED) {
         (void)go_clear(c, fd);
         return;
     }
-    fd_watch_init(&c->watch, c->env->loop, fd, on_readable);
+    if (socket_watch_start(&c->watch, c->env->loop, fd, on_readable) != 0) {
+        conn_end(c, STREAM_END_ABORT);
+        return;
+    }
     if (l->proxy_protocol == LISTENER_PROXY_REQUIRED && !trusted) {
         (void)turn_away(c, "proxy_refused", "the peer is not one of trusted_proxies");
         return;
@@ -114,7 +118,7 @@ void begin_start(struct front_conn *c, int fd)
     c->state = trusted ? CONN_PROXY : CONN_SNIFF;
     if (trusted && l->proxy_protocol == LISTENER_PROXY_REQUIRED)
         timer_set(&c->timer, PROXY_SECONDS);
-    fd_watch_want(&c->watch, STREAM_READ);
+    socket_watch_want(&c->watch, STREAM_READ);
 }
 
 /* --- PROXY ---------------------------------------------------------------------------------------------------------
@@ -139,15 +143,20 @@ static ssize_t look(struct front_conn *c, uint8_t *p, size_t n)
     ssize_t got;
 
     do
-        got = recv(c->watch.w.fd, p, n, MSG_PEEK | MSG_DONTWAIT);
+        got = recv(c->watch.fd, p, n, MSG_PEEK | MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
-    return got >= 0 ? got : errno == EAGAIN || errno == EWOULDBLOCK ? -1 : -2;
+    if (got >= 0)
+        return got;
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        return -2;
+    socket_watch_spent(&c->watch, STREAM_READ);
+    return -1;
 }
 
 /* Takes bytes that were seen: they are there. */
 static bool take(struct front_conn *c, size_t n)
 {
-    ssize_t got = n ? recv(c->watch.w.fd, c->in.p + c->in.tail, n, MSG_DONTWAIT) : 0;
+    ssize_t got = n ? recv(c->watch.fd, c->in.p + c->in.tail, n, MSG_DONTWAIT) : 0;
 
     if (got != (ssize_t)n)
         return false;

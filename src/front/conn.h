@@ -21,6 +21,7 @@
 
 #include "base/ref.h"
 #include "front/front.h"
+#include "net/socket_watch.h"
 
 enum conn_state {
     CONN_PROXY, /* a PROXY header may come, or has to */
@@ -46,7 +47,7 @@ struct front_conn {
     struct worker_env *env;
     struct list link;
     struct stream *stream;
-    struct fd_watch watch; /* of the descriptor while there is no stream: PROXY, SNIFF */
+    struct socket_watch watch; /* of the descriptor while there is no stream: PROXY, SNIFF */
     struct timer timer;
     struct loop_task again;
     struct loop_task reap;

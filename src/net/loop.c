@@ -20,8 +20,10 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "net/socket_watch.h"
 #include "net/stream.h"
 
 _Static_assert((int)STREAM_READ == (int)EV_READ && (int)STREAM_WRITE == (int)EV_WRITE,
@@ -29,15 +31,20 @@ _Static_assert((int)STREAM_READ == (int)EV_READ && (int)STREAM_WRITE == (int)EV_
 
 struct loop {
     struct ev_loop *ev;
+    struct socket_set sockets;
     bool stop;
+    bool busy;            /* see turn */
+    unsigned direct;      /* turns without libev that may follow */
+    int64_t libev_ms;     /* when its last turn was: see tick_ms */
+    double served_at;     /* loop time when libev last found the sockets ready */
     struct list deferred; /* for the next turn */
     struct list due;      /* of this turn */
     struct list reap;
     ev_timer epoch; /* never fires: see loop_now */
     bool now_known; /* `now` is of this turn's wait */
     double now;
-    int room; /* descriptors below have their place in libev's arrays */
-    ev_async wake;
+    int room;                  /* descriptors below have had their trial: see loop_has_room */
+    struct fd_watch wake;      /* an eventfd */
     pthread_mutex_t mail_lock; /* guards `mail` */
     struct list mail;
 };
@@ -54,15 +61,60 @@ static void run_tasks(struct list *tasks)
     }
 }
 
-static void turn(struct loop *l, int flags)
+/* libev reports the set of sockets as one descriptor, and which ones they are costs another system call. That is
+ * nothing when a turn serves many, and nobody counts it when there is hardly anything to do. In between, with a few
+ * sessions in a brisk exchange, it is half of the waiting: so while sockets are ready again within BUSY_WITHIN, turns
+ * wait in their set directly, and only one in DIRECT_TURNS, or the first one after DIRECT_FOR, is libev's. A descriptor
+ * of libev's that becomes ready ends such a wait and has its turn next; timers may be late by DIRECT_FOR and BUSY_WAIT.
+ * After BUSY_WAIT without an event it is libev's turn to wait, as exactly as ever.
+ *
+ * BUSY_WAIT is longer than a timer tick of the kernel (1 to 10 ms): a wait that ends before it would have to be set in
+ * hardware each time, which costs more than the system call that is saved. */
+#define DIRECT_TURNS 8
+#define DIRECT_FOR 20       /* milliseconds */
+#define BUSY_WITHIN 0.00025 /* seconds */
+#define BUSY_WAIT 20        /* milliseconds */
+
+static int64_t tick_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void direct_turn(struct loop *l, bool wait)
+{
+    l->direct--;
+    if (!socket_set_serve(&l->sockets, wait ? BUSY_WAIT : 0) && wait)
+        l->busy = false;
+    if (l->sockets.elsewhere || tick_ms() - l->libev_ms > DIRECT_FOR)
+        l->direct = 0;
+}
+
+static void libev_turn(struct loop *l, int flags)
+{
+    l->direct = DIRECT_TURNS;
+    l->sockets.served = l->sockets.elsewhere = false;
+    l->now_known = false;
+    ev_run(l->ev, flags);
+    l->libev_ms = tick_ms();
+    if (!l->sockets.served || l->busy)
+        return;
+    l->busy = loop_now(l) - l->served_at < BUSY_WITHIN;
+    l->served_at = loop_now(l);
+}
+
+static void turn(struct loop *l, bool wait)
 {
     /* Only what was deferred before this turn's wait is due: a task that defers itself, or that a callback of this turn
      * defers, comes after the events that are waiting in the kernel by then. */
     list_splice(&l->due, &l->deferred);
-    if (!list_empty(&l->due) || !list_empty(&l->reap))
-        flags = EVRUN_NOWAIT;
-    l->now_known = false;
-    ev_run(l->ev, flags);
+    bool idle = wait && list_empty(&l->due) && list_empty(&l->reap);
+    if (wait && l->busy && l->direct > 0)
+        direct_turn(l, idle);
+    else
+        libev_turn(l, idle && !l->busy ? EVRUN_ONCE : EVRUN_NOWAIT);
     run_tasks(&l->due);
     run_tasks(&l->reap);
 }
@@ -72,13 +124,13 @@ void loop_run(struct loop *l)
     l->now_known = false;
     ev_now_update(l->ev); /* start-up may have taken a while, and timers count from the last time read */
     while (!l->stop)
-        turn(l, EVRUN_ONCE);
+        turn(l, true);
     l->stop = false;
 }
 
 void loop_turn(struct loop *l)
 {
-    turn(l, EVRUN_NOWAIT);
+    turn(l, false);
 }
 
 void loop_stop(struct loop *l)
@@ -115,8 +167,11 @@ static void mail_deliver(struct loop *l)
     }
 }
 
-static void on_wake(struct ev_loop *ev, ev_async *w, int revents)
+static void on_wake(struct fd_watch *w, unsigned dirs)
 {
+    eventfd_t n;
+
+    (void)eventfd_read(w->w.fd, &n);
     mail_deliver(container_of(w, struct loop, wake));
 }
 
@@ -128,16 +183,16 @@ void mailbox_post(struct loop *l, struct mail *m)
     bool first = list_empty(&l->mail);
     list_push_back(&l->mail, &m->link);
     if (first)
-        ev_async_send(l->ev, &l->wake);
+        (void)eventfd_write(l->wake.w.fd, 1); /* fails only where reading is 2^64 letters behind */
     pthread_mutex_unlock(&l->mail_lock);
 }
 
 /* --- libev's arrays ------------------------------------------------------------------------------------------------
  */
 
-/* libev keeps a few arrays by descriptor and timer, and doubles them as sessions come. From realloc that leaves the
- * smaller ones behind as holes between what lives long, up to as much as the arrays themselves; a mapping of their own
- * grows without a copy and leaves nothing behind. */
+/* libev keeps its timers in an array, and doubles that as sessions come. From realloc that leaves the smaller ones
+ * behind as holes between what lives long, up to as much as the array itself; a mapping of its own grows without a copy
+ * and leaves nothing behind. */
 #define MAPPED_FROM ((size_t)16 << 10)
 
 struct block {
@@ -198,16 +253,15 @@ static void *ev_memory(void *p, long n)
     return b->data;
 }
 
-#define PER_FD 128 /* bytes: more than libev's arrays (descriptors, timers, events) hold for one in all */
+#define PER_FD 64 /* bytes: more than libev's arrays (timers, events) hold for one descriptor in all */
 
-/* Memory for twice as many descriptors is asked for and given back, as a trial, because the arrays double; then the
- * largest, the one by descriptor, is made to grow at once, and the others find room when their time comes. */
+/* Memory for twice as many descriptors is asked for and given back, as a trial, because the arrays double; they find
+ * room when their time comes. */
 bool loop_has_room(struct loop *l, int fd)
 {
     int most = fd + 32;
     size_t twice = 2 * (size_t)most * PER_FD;
     void *trial;
-    ev_io w;
 
     if (LIKELY(fd < l->room))
         return true;
@@ -215,9 +269,6 @@ bool loop_has_room(struct loop *l, int fd)
     if (trial == MAP_FAILED)
         return false;
     munmap(trial, twice);
-    ev_io_init(&w, NULL, most - 1, 0); /* for no event, so nothing calls it */
-    ev_io_start(l->ev, &w);
-    ev_io_stop(l->ev, &w);
     l->room = most;
     return true;
 }
@@ -231,16 +282,6 @@ static void on_epoch(struct ev_loop *ev, ev_timer *w, int revents)
 {
 }
 
-/* libev makes a descriptor for its wake-ups when the first is asked for, and aborts when there is none. */
-static bool has_descriptor(void)
-{
-    int fd = eventfd(0, EFD_CLOEXEC);
-
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
 struct loop *loop_new(void)
 {
     struct loop *l = calloc(1, sizeof(*l));
@@ -250,9 +291,12 @@ struct loop *loop_new(void)
     l->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (!l->ev)
         l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-    if (!l->ev || !has_descriptor()) {
+    int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!l->ev || wake < 0 || socket_set_open(&l->sockets, l->ev) != 0) {
         if (l->ev)
             ev_loop_destroy(l->ev);
+        if (wake >= 0)
+            close(wake);
         free(l);
         return NULL;
     }
@@ -260,9 +304,9 @@ struct loop *loop_new(void)
     list_init(&l->due);
     list_init(&l->reap);
     list_init(&l->mail);
+    fd_watch_init(&l->wake, l, wake, on_wake);
+    fd_watch_want(&l->wake, STREAM_READ);
     pthread_mutex_init(&l->mail_lock, NULL);
-    ev_async_init(&l->wake, on_wake);
-    ev_async_start(l->ev, &l->wake);
     ev_timer_init(&l->epoch, on_epoch, EPOCH_AFTER, 0.);
     ev_timer_start(l->ev, &l->epoch);
     return l;
@@ -283,7 +327,9 @@ void loop_free(struct loop *l)
     unlink_all(&l->deferred); /* so that a later loop_task_cancel does not touch our memory */
     unlink_all(&l->due);
     ev_timer_stop(l->ev, &l->epoch);
-    ev_async_stop(l->ev, &l->wake);
+    fd_watch_want(&l->wake, 0);
+    close(l->wake.w.fd);
+    socket_set_close(&l->sockets, l->ev);
     ev_loop_destroy(l->ev);
     pthread_mutex_destroy(&l->mail_lock);
     free(l);
@@ -304,6 +350,16 @@ double loop_now(struct loop *l)
 struct ev_loop *loop_ev(struct loop *l)
 {
     return l->ev;
+}
+
+struct socket_set *loop_sockets(struct loop *l)
+{
+    return &l->sockets;
+}
+
+void loop_share_descriptors(struct loop *l)
+{
+    l->sockets.shared = true;
 }
 
 /* --- timers --------------------------------------------------------------------------------------------------------
@@ -352,6 +408,7 @@ void timer_cancel(struct timer *t)
 static void on_fd(struct ev_loop *ev, ev_io *w, int revents)
 {
     struct fd_watch *f = container_of(w, struct fd_watch, w);
+    f->loop->direct = 0; /* it may have more, and is as good as the sockets are */
     f->ready(f, (unsigned)revents & (STREAM_READ | STREAM_WRITE));
 }
 
@@ -367,6 +424,7 @@ void fd_watch_want(struct fd_watch *f, unsigned dirs)
     unsigned has = ev_is_active(&f->w) ? (unsigned)f->w.events & (STREAM_READ | STREAM_WRITE) : 0;
     if (has == dirs)
         return;
+    socket_set_also(&f->loop->sockets, f->w.fd, dirs);
     ev_io_stop(f->loop->ev, &f->w); /* drops a pending event too; a level-triggered one comes back */
     if (!dirs)
         return;
@@ -383,11 +441,23 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)
     s->fire(s, w->signum);
 }
 
-void signal_watch_start(struct signal_watch *s, struct loop *l, int signum,
+/* libev makes a descriptor for signals when the first is asked for, and aborts when there is none. */
+static bool has_descriptor(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+bool signal_watch_start(struct signal_watch *s, struct loop *l, int signum,
                         void (*fire)(struct signal_watch *s, int signum))
 {
     sigset_t set;
 
+    if (!has_descriptor())
+        return false;
     ev_signal_init(&s->w, on_signal, signum);
     s->loop = l;
     s->fire = fire;
@@ -395,9 +465,11 @@ void signal_watch_start(struct signal_watch *s, struct loop *l, int signum,
     sigemptyset(&set); /* libev 4.33 does this only when told not to */
     sigaddset(&set, signum);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    return true;
 }
 
 void signal_watch_stop(struct signal_watch *s)
 {
-    ev_signal_stop(s->loop->ev, &s->w);
+    if (ev_is_active(&s->w))
+        ev_signal_stop(s->loop->ev, &s->w);
 }

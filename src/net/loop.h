@@ -21,6 +21,7 @@
 #include "base/list.h"
 
 struct loop;
+struct socket_set;
 
 struct loop_task {
     struct list link;
@@ -33,10 +34,15 @@ void loop_run(struct loop *l);           /* turns until loop_stop; at once back 
 void loop_turn(struct loop *l);          /* one turn that does not wait: for tests and for what steps by itself */
 void loop_stop(struct loop *l);          /* this turn is finished first */
 double loop_now(struct loop *l);         /* seconds, monotonic (not wall time), read once a turn */
-struct ev_loop *loop_ev(struct loop *l); /* for src/net alone */
+struct ev_loop *loop_ev(struct loop *l); /* for src/net alone, as is the next */
+struct socket_set *loop_sockets(struct loop *l);
 
-/* Whether there is memory for watching this descriptor (and a timer beside it). libev ends the process when it gets
- * none, so whoever makes connections asks first and refuses that one. Nearly always a comparison. */
+/* Descriptors that are watched from here on may have other holders, in other processes (inetd's), so that closing one
+ * does not end its reports by itself. */
+void loop_share_descriptors(struct loop *l);
+
+/* Whether there is memory for what this descriptor's connection needs of libev (timers). libev ends the process when it
+ * gets none, so whoever makes connections asks first and refuses that one. Nearly always a comparison. */
 MUST_CHECK bool loop_has_room(struct loop *l, int fd);
 
 static inline void loop_task_init(struct loop_task *t, void (*run)(struct loop_task *t))
@@ -72,7 +78,8 @@ static inline double timer_at(const struct timer *t)
     return t->w.at;
 }
 
-/* A descriptor's readiness, for what is not a stream (listeners, signal pipes). Level-triggered: ready comes again on
+/* A descriptor's readiness, for what there are few of (listeners, the admin socket); for connections see
+ * net/socket_watch.h. Level-triggered: ready comes again on
  * every turn while the descriptor is ready and wanted. want 0 before the descriptor is closed. */
 struct fd_watch {
     ev_io w;
@@ -96,14 +103,15 @@ static inline void mail_init(struct mail *m, void (*deliver)(struct mail *m))
 }
 void mailbox_post(struct loop *l, struct mail *m); /* the only call that other threads may make */
 
-/* Signals, for the main thread's loop alone. Starting unblocks the signal in the calling thread. */
+/* Signals, for the main thread's loop alone. Starting unblocks the signal in the calling thread; false: there is no
+ * descriptor left for it. */
 struct signal_watch {
     ev_signal w;
     struct loop *loop;
     void (*fire)(struct signal_watch *s, int signum);
 };
-void signal_watch_start(struct signal_watch *s, struct loop *l, int signum,
-                        void (*fire)(struct signal_watch *s, int signum));
+MUST_CHECK bool signal_watch_start(struct signal_watch *s, struct loop *l, int signum,
+                                   void (*fire)(struct signal_watch *s, int signum));
 void signal_watch_stop(struct signal_watch *s);
 
 #endif

@@ -5,12 +5,12 @@
  * of this file is what it does not do: in steady state a wake-up costs one recv and one send, no epoll_ctl and no
  * allocation.
  *
- * `blocked` remembers what the kernel last said. A read that came back short has emptied the socket, so
- * the next one answers AGAIN by itself until the loop reports the descriptor. That is safe because libev's epoll is
- * level-triggered: bytes that arrived in between are reported on the next wait, provided the owner wants them.
+ * `blocked` remembers what the kernel last said. A read that came back short has emptied the socket, so the next one
+ * answers AGAIN by itself until the loop reports the descriptor. That is safe because bytes that arrive from then on
+ * are reported; where a short read does not mean that (socket_watch_short_is_all), reading goes on until the kernel
+ * says so.
  *
- * Invariants: a direction that is done is blocked; `wanted` is what libev watches for us and
- * never has a direction that is done; ready is called from on_event alone.
+ * Invariants: a direction that is done is blocked, and not wanted of the watch; ready is called from on_event alone.
  */
 #include <assert.h>
 #include <errno.h>
@@ -22,27 +22,34 @@
 #include "base/alloc.h"
 #include "net/calls.h"
 #include "net/socket.h"
+#include "net/socket_watch.h"
 
 enum phase { PHASE_OPEN, PHASE_CONNECTING, PHASE_REFUSED };
 
 struct socket_stream {
     struct stream s;
     union {
-        ev_io w;               /* until free; its `data` is the loop */
-        struct loop_task reap; /* from then on */
-    } u;
-    uint8_t phase;       /* enum phase */
-    uint8_t wanted;      /* STREAM_READ | STREAM_WRITE */
-    bool read_done : 1;  /* EOF, or failed with read_err */
-    bool write_done : 1; /* shut, or failed with write_err */
-    union {
-        uint16_t read_err; /* errno, 0: none */
-        uint16_t port;     /* while connecting: see connected_to_self */
+        struct { /* until free */
+            struct socket_watch watch;
+            uint8_t phase;       /* enum phase */
+            bool read_done : 1;  /* EOF, or failed with read_err */
+            bool write_done : 1; /* shut, or failed with write_err */
+            union {
+                uint16_t read_err; /* errno, 0: none */
+                uint16_t port;     /* while connecting: see connected_to_self */
+            };
+            uint16_t write_err;
+        };
+        struct {                 /* from then on */
+            const void *stopped; /* NULL: the watch's ready */
+            struct loop_task reap;
+        };
     };
-    uint16_t write_err;
 };
 
-_Static_assert(sizeof(struct socket_stream) <= 88, "an idle session has two of these");
+_Static_assert(sizeof(struct socket_stream) <= 64, "an idle session has two of these");
+_Static_assert(offsetof(struct socket_stream, stopped) == offsetof(struct socket_stream, watch.ready),
+               "a stopped watch is known to be one");
 
 static const struct stream_ops tcp_ops;
 static const struct stream_ops unix_ops;
@@ -52,10 +59,11 @@ static inline struct socket_stream *of(struct stream *s)
     return container_of(s, struct socket_stream, s);
 }
 
-/* A recv may give bytes, a send may take some. */
-static inline void may(struct socket_stream *k, unsigned dir, bool yes)
+/* No recv will give bytes, no send take some, until the loop says so. */
+static inline void block(struct socket_stream *k, unsigned dir)
 {
-    k->s.blocked = (uint8_t)(yes ? k->s.blocked & ~dir : k->s.blocked | dir);
+    k->s.blocked = (uint8_t)(k->s.blocked | dir);
+    socket_watch_spent(&k->watch, dir);
 }
 
 static enum io fail(struct socket_stream *k, int err)
@@ -69,29 +77,6 @@ static enum io fail(struct socket_stream *k, int err)
 /* --- interest ------------------------------------------------------------------------------------------------------
  */
 
-/* libev coalesces: stop and start within a turn become at most one epoll_ctl, at the next wait. Stopping also drops an
- * event that this turn has not delivered yet; it is put back, or it would cost the owner a turn. */
-static void watch(struct socket_stream *k, unsigned dirs)
-{
-    struct ev_loop *ev = loop_ev(k->u.w.data);
-    unsigned pending = (unsigned)ev_clear_pending(ev, &k->u.w) & dirs;
-
-    ev_io_stop(ev, &k->u.w);
-    k->wanted = (uint8_t)dirs;
-    if (!dirs)
-        return;
-    ev_io_modify(&k->u.w, (int)dirs);
-    ev_io_start(ev, &k->u.w);
-    if (pending)
-        ev_feed_event(ev, &k->u.w, (int)pending);
-}
-
-static inline void interest(struct socket_stream *k, unsigned dirs)
-{
-    if (dirs != k->wanted)
-        watch(k, dirs);
-}
-
 static void socket_want(struct stream *s, unsigned dirs)
 {
     struct socket_stream *k = of(s);
@@ -102,17 +87,25 @@ static void socket_want(struct stream *s, unsigned dirs)
         dirs &= ~(unsigned)STREAM_READ;
     if (k->write_done)
         dirs &= ~(unsigned)STREAM_WRITE;
-    interest(k, dirs);
+    socket_watch_want(&k->watch, dirs);
 }
 
-static void on_event(struct ev_loop *ev, ev_io *w, int revents)
+static void done(struct socket_stream *k, unsigned dir)
 {
-    struct socket_stream *k = container_of(w, struct socket_stream, u.w);
+    block(k, dir);
+    if (dir == STREAM_READ)
+        k->read_done = true;
+    else
+        k->write_done = true;
+    socket_watch_want(&k->watch, k->watch.wanted & ~dir);
+}
 
-    if (revents & EV_READ)
-        may(k, STREAM_READ, !k->read_done);
-    if (revents & EV_WRITE)
-        may(k, STREAM_WRITE, !k->write_done);
+static void on_event(struct socket_watch *w, unsigned dirs)
+{
+    struct socket_stream *k = container_of(w, struct socket_stream, watch);
+    unsigned dead = (k->read_done ? STREAM_READ : 0u) | (k->write_done ? STREAM_WRITE : 0u);
+
+    k->s.blocked = (uint8_t)((k->s.blocked & ~(unsigned)w->open) | dead);
     k->s.owner->ready(k->s.owner, &k->s);
 }
 
@@ -121,10 +114,8 @@ static void on_event(struct ev_loop *ev, ev_io *w, int revents)
 
 static enum io read_end(struct socket_stream *k, int err)
 {
-    may(k, STREAM_READ, false);
-    k->read_done = true;
+    done(k, STREAM_READ);
     k->read_err = (uint16_t)err;
-    interest(k, k->wanted & ~(unsigned)STREAM_READ);
     return err ? fail(k, err) : IO_EOF;
 }
 
@@ -147,7 +138,7 @@ static enum io read_failed(struct socket_stream *k, int err)
 {
     if (err != EAGAIN)
         return read_end(k, err);
-    may(k, STREAM_READ, false);
+    block(k, STREAM_READ);
     return IO_AGAIN;
 }
 
@@ -160,13 +151,14 @@ static enum io socket_read(struct stream *s, uint8_t *p, size_t cap, size_t *got
     if (k->s.blocked & STREAM_READ)
         return read_none(k);
     do
-        n = call_recv(k->u.w.fd, p, cap, 0);
+        n = call_recv(k->watch.fd, p, cap, 0);
     while (UNLIKELY(n < 0 && errno == EINTR));
     if (UNLIKELY(n < 0))
         return read_failed(k, errno);
     if (UNLIKELY(n == 0))
         return read_zero(k);
-    may(k, STREAM_READ, (size_t)n == cap);
+    if ((size_t)n < cap && socket_watch_short_is_all(&k->watch))
+        block(k, STREAM_READ);
     *got = (size_t)n;
     return IO_OK;
 }
@@ -176,12 +168,12 @@ static enum io socket_read(struct stream *s, uint8_t *p, size_t cap, size_t *got
 
 static enum io write_failed(struct socket_stream *k, int err)
 {
-    may(k, STREAM_WRITE, false);
-    if (err == EAGAIN)
+    if (err == EAGAIN) {
+        block(k, STREAM_WRITE);
         return IO_AGAIN;
-    k->write_done = true;
+    }
+    done(k, STREAM_WRITE);
     k->write_err = (uint16_t)err;
-    interest(k, k->wanted & ~(unsigned)STREAM_WRITE);
     return fail(k, err);
 }
 
@@ -206,15 +198,16 @@ static enum io socket_write(struct stream *s, const struct iovec *v, int n, size
     assert(all > 0);
     do {
         if (n == 1) {
-            sent = call_send(k->u.w.fd, v->iov_base, all, MSG_NOSIGNAL);
+            sent = call_send(k->watch.fd, v->iov_base, all, MSG_NOSIGNAL);
         } else {
             struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)n};
-            sent = sendmsg(k->u.w.fd, &m, MSG_NOSIGNAL);
+            sent = sendmsg(k->watch.fd, &m, MSG_NOSIGNAL);
         }
     } while (UNLIKELY(sent < 0 && errno == EINTR));
     if (UNLIKELY(sent < 0))
         return write_failed(k, errno);
-    may(k, STREAM_WRITE, (size_t)sent == all);
+    if ((size_t)sent < all)
+        block(k, STREAM_WRITE);
     *put = (size_t)sent;
     return IO_OK;
 }
@@ -228,11 +221,12 @@ static enum io socket_write_more(struct stream *s, const uint8_t *p, size_t n, s
     if (k->s.blocked & STREAM_WRITE)
         return write_none(k);
     do
-        sent = call_send(k->u.w.fd, p, n, MSG_NOSIGNAL | MSG_MORE);
+        sent = call_send(k->watch.fd, p, n, MSG_NOSIGNAL | MSG_MORE);
     while (UNLIKELY(sent < 0 && errno == EINTR));
     if (UNLIKELY(sent < 0))
         return write_failed(k, errno);
-    may(k, STREAM_WRITE, (size_t)sent == n);
+    if ((size_t)sent < n)
+        block(k, STREAM_WRITE);
     *put = (size_t)sent;
     return IO_OK;
 }
@@ -244,11 +238,9 @@ static enum io socket_shut_write(struct stream *s)
     assert(k->phase == PHASE_OPEN);
     if (k->write_done)
         return k->write_err ? fail(k, k->write_err) : IO_OK;
-    if (shutdown(k->u.w.fd, SHUT_WR) < 0)
+    if (shutdown(k->watch.fd, SHUT_WR) < 0)
         return write_failed(k, errno == EAGAIN ? EIO : errno);
-    may(k, STREAM_WRITE, false);
-    k->write_done = true;
-    interest(k, k->wanted & ~(unsigned)STREAM_WRITE);
+    done(k, STREAM_WRITE);
     return IO_OK;
 }
 
@@ -264,15 +256,13 @@ static enum io socket_splice_in(struct stream *s, int pipe_fd, size_t n, size_t 
     if (k->s.blocked & STREAM_READ)
         return read_none(k);
     do
-        moved = splice(k->u.w.fd, NULL, pipe_fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        moved = splice(k->watch.fd, NULL, pipe_fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (UNLIKELY(moved < 0 && errno == EINTR));
     if (UNLIKELY(moved < 0))
         return read_failed(k, errno);
     if (UNLIKELY(moved == 0))
         return read_zero(k);
-    may(k, STREAM_READ,
-        (size_t)moved == n); /* short may also mean "pipe full": then the next wait reports us at once */
-    *got = (size_t)moved;
+    *got = (size_t)moved; /* short may mean "pipe full", so only EAGAIN says that the socket is empty */
     return IO_OK;
 }
 
@@ -286,12 +276,11 @@ static enum io socket_splice_out(struct stream *s, int pipe_fd, size_t n, size_t
     if (k->s.blocked & STREAM_WRITE)
         return write_none(k);
     do
-        moved = splice(pipe_fd, NULL, k->u.w.fd, NULL, n, flags);
+        moved = splice(pipe_fd, NULL, k->watch.fd, NULL, n, flags);
     while (UNLIKELY(moved < 0 && errno == EINTR));
     if (UNLIKELY(moved <= 0)) /* zero: the pipe was empty and has no writer, which the caller rules out */
         return write_failed(k, moved < 0 ? errno : EIO);
-    may(k, STREAM_WRITE, (size_t)moved == n);
-    *put = (size_t)moved;
+    *put = (size_t)moved; /* short may mean that the kernel took one piece of the pipe: only EAGAIN says full */
     return IO_OK;
 }
 
@@ -331,14 +320,14 @@ static enum io socket_start(struct stream *s)
     if (k->phase == PHASE_REFUSED)
         return fail(k, k->write_err);
     if (k->s.blocked & STREAM_WRITE) {
-        interest(k, STREAM_WRITE);
+        socket_watch_want(&k->watch, STREAM_WRITE);
         return IO_AGAIN;
     }
-    if (getsockopt(k->u.w.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+    if (getsockopt(k->watch.fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
         err = errno;
-    if (!err && connected_to_self(k->u.w.fd, k->port))
+    if (!err && connected_to_self(k->watch.fd, k->port))
         err = ECONNREFUSED;
-    interest(k, 0);
+    socket_watch_want(&k->watch, 0);
     k->read_err = 0; /* it was the port */
     if (err) {
         k->phase = PHASE_REFUSED;
@@ -362,21 +351,23 @@ struct stream *socket_connect_new(struct loop *l, const struct addr *to, const s
         return NULL;
     }
     socket_tune(fd, opt);
+    /* Watched from here on: a socket that was not told to connect yet would report that it hangs up. */
+    int err = connect(fd, &to->u.sa, to->len) == 0 ? 0 : errno;
     struct stream *s = socket_stream_new_as(l, fd, family, owner);
     if (!s) {
         errno = ENOMEM;
         return NULL;
     }
-    if (connect(fd, &to->u.sa, to->len) == 0)
+    if (!err)
         return s;
     struct socket_stream *k = of(s);
-    may(k, STREAM_WRITE, false);
-    if (errno == EINPROGRESS || errno == EINTR) {
+    block(k, STREAM_WRITE);
+    if (err == EINPROGRESS || err == EINTR) {
         k->phase = PHASE_CONNECTING;
         k->port = port_of(to);
     } else {
         k->phase = PHASE_REFUSED;
-        k->write_err = (uint16_t)errno;
+        k->write_err = (uint16_t)err;
     }
     return s;
 }
@@ -387,16 +378,15 @@ struct stream *socket_connect_new(struct loop *l, const struct addr *to, const s
 struct stream *socket_stream_new_as(struct loop *l, int fd, int family, struct stream_owner *owner)
 {
     struct socket_stream *k = alloc_zero(sizeof(*k));
-    if (!k) {
+    if (!k || socket_watch_start(&k->watch, l, fd, on_event) != 0) {
+        free(k);
         close(fd);
         return NULL;
     }
     k->s.ops = family == AF_UNIX ? &unix_ops : &tcp_ops;
     k->s.owner = owner;
     k->phase = PHASE_OPEN;
-    may(k, STREAM_READ, false); /* until the loop says so: most have nothing yet, and asking is a system call */
-    ev_io_init(&k->u.w, on_event, fd, 0);
-    k->u.w.data = l;
+    block(k, STREAM_READ); /* until the loop says so: most have nothing yet, and asking is a system call */
     return &k->s;
 }
 
@@ -411,48 +401,48 @@ struct stream *socket_stream_new(struct loop *l, int fd, struct stream_owner *ow
 
 static void on_reap(struct loop_task *t)
 {
-    free(container_of(t, struct socket_stream, u.reap));
+    free(container_of(t, struct socket_stream, reap));
 }
 
-/* The descriptor is ours no more; the memory goes at the end of the turn, because a caller up the stack may be on_event
- * or an owner that still compares pointers. Without ops, a late use fails at once. */
+/* The descriptor is ours no more, and not watched; the memory goes at the end of the turn, because a caller up the
+ * stack may be on_event or an owner that still compares pointers. Without ops, a late use fails at once. */
 static void retire(struct socket_stream *k)
 {
-    struct loop *l = k->u.w.data;
+    struct loop *l = k->watch.loop;
 
-    ev_io_stop(loop_ev(l), &k->u.w); /* drops a pending event, too: no ready from here on */
     k->s.ops = NULL;
     k->s.owner = NULL;
-    loop_task_init(&k->u.reap, on_reap);
-    loop_reap(l, &k->u.reap);
+    loop_task_init(&k->reap, on_reap);
+    loop_reap(l, &k->reap);
 }
 
 static void socket_free(struct stream *s, enum stream_end how)
 {
     struct socket_stream *k = of(s);
-    int fd = k->u.w.fd;
 
-    retire(k);
     if (how == STREAM_END_ABORT) {
         const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+        (void)setsockopt(k->watch.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     }
-    close(fd);
+    socket_watch_close(&k->watch);
+    retire(k);
 }
 
 int socket_stream_fd(const struct stream *s)
 {
     if (s->ops != &tcp_ops && s->ops != &unix_ops)
         return -1;
-    return container_of(s, const struct socket_stream, s)->u.w.fd;
+    return container_of(s, const struct socket_stream, s)->watch.fd;
 }
 
 int socket_stream_detach(struct stream *s)
 {
     int fd = socket_stream_fd(s);
 
-    if (fd >= 0)
+    if (fd >= 0) {
+        socket_watch_stop(&of(s)->watch);
         retire(of(s));
+    }
     return fd;
 }
 

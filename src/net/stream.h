@@ -67,9 +67,9 @@ struct stream_ops {
     /* Optional (NULL: not possible): moves bytes between the stream and a pipe inside the kernel; same results as read
      * and write. The caller sees to it that the pipe has room (splice_in: begin with an empty one) or holds n bytes
      * (splice_out), because the kernel's EAGAIN does not say which end it means. A pipe is full by its number of pages
-     * long before n bytes may be in it, so a short splice_in does not mean that the stream is empty; it still waits for
-     * the next report, which comes at once when bytes are left. `more`: the caller has more to write right behind it,
-     * a last partial segment may wait for that. The program ignores SIGPIPE: splice has no MSG_NOSIGNAL. */
+     * long before n bytes may be in it, so a short splice_in does not mean that the stream is empty. `more`: the caller
+     * has more to write right behind it, a last partial segment may wait for that. The program ignores SIGPIPE: splice
+     * has no MSG_NOSIGNAL. */
     enum io (*splice_in)(struct stream *s, int pipe_fd, size_t n, size_t *got);
     enum io (*splice_out)(struct stream *s, int pipe_fd, size_t n, size_t *put, int more);
 };

@@ -32,30 +32,39 @@ long tls_stream_on_bio(BIO *b, int what, const char *p, size_t len, int argi, lo
 
     switch (what) {
     case BIO_CB_READ:
-        if (!t->dry)
+        if (!dry(t))
             break;
         BIO_clear_retry_flags(b);
         BIO_set_retry_read(b);
         return -1;
     case BIO_CB_WRITE:
-        if (!t->full)
+        if (!full(t))
             break;
         BIO_clear_retry_flags(b);
         BIO_set_retry_write(b);
         return -1;
     case BIO_CB_READ | BIO_CB_RETURN:
         /* The kernel gives one record at a time when it decrypts: short says nothing then. */
-        if (ret > 0 ? *done < len && !t->ktls_receive : BIO_should_retry(b))
-            t->dry = true;
+        if (ret > 0 ? *done < len && !t->ktls_receive && socket_watch_short_is_all(&t->watch) : BIO_should_retry(b))
+            socket_watch_spent(&t->watch, STREAM_READ);
         else if (ret == 0)
             t->eof = true;
         break;
     case BIO_CB_WRITE | BIO_CB_RETURN:
         if (ret > 0 ? *done < len : BIO_should_retry(b))
-            t->full = true;
+            socket_watch_spent(&t->watch, STREAM_WRITE);
         break;
     }
     return ret;
+}
+
+/* What OpenSSL says it waits for is what the kernel did not give. */
+static void spend(struct tls_stream *t, int code)
+{
+    if (code == SSL_ERROR_WANT_READ)
+        socket_watch_spent(&t->watch, STREAM_READ);
+    else if (code == SSL_ERROR_WANT_WRITE)
+        socket_watch_spent(&t->watch, STREAM_WRITE);
 }
 
 /* --- interest ----------------------------------------------------------------------------------------------------- */
@@ -67,9 +76,9 @@ static uint8_t blocked(const struct tls_stream *t)
 
     if (t->phase == PHASE_HANDSHAKE)
         return 0;
-    if (t->read_end == END_NONE ? !t->held && (t->read_on_write ? t->full : t->dry) : t->end_told)
+    if (t->read_end == END_NONE ? !t->held && (t->read_on_write ? full(t) : dry(t)) : t->end_told)
         dirs |= STREAM_READ;
-    if (t->write_end == END_NONE ? (t->write_on_read ? t->dry : t->full) : t->fail_told)
+    if (t->write_end == END_NONE ? (t->write_on_read ? dry(t) : full(t)) : t->fail_told)
         dirs |= STREAM_WRITE;
     return (uint8_t)dirs;
 }
@@ -92,7 +101,7 @@ static void update(struct tls_stream *t)
     }
     due = due || (writes && t->write_end == END_FAILED && !t->fail_told);
     t->s.blocked = blocked(t);
-    fd_watch_want(&t->watch, dirs);
+    socket_watch_want(&t->watch, dirs);
     if (due)
         loop_defer(t->watch.loop, &t->again);
     else
@@ -251,10 +260,10 @@ static bool read_record(struct tls_stream *t, uint8_t *p, size_t cap, size_t *go
     t->held = false;
     if (code == SSL_ERROR_WANT_READ) {
         t->read_on_write = false;
-        t->dry = true;
+        socket_watch_spent(&t->watch, STREAM_READ);
     } else if (code == SSL_ERROR_WANT_WRITE) {
         t->read_on_write = true;
-        t->full = true;
+        socket_watch_spent(&t->watch, STREAM_WRITE);
     } else {
         end_reading(t, judge(t, code, err));
     }
@@ -271,7 +280,7 @@ static enum io tls_read(struct stream *s, uint8_t *p, size_t cap, size_t *got)
     if (t->phase != PHASE_OPEN)
         return t->phase == PHASE_FAILED ? tell_read_end(t) : IO_AGAIN;
     /* Records until the room is used up: many small ones shall cost the owner one turn. */
-    while (n < cap && t->read_end == END_NONE && (t->held || !(t->read_on_write ? t->full : t->dry))) {
+    while (n < cap && t->read_end == END_NONE && (t->held || !(t->read_on_write ? full(t) : dry(t)))) {
         if (!read_record(t, p + n, cap - n, &one))
             break;
         n += one;
@@ -305,7 +314,7 @@ static enum seal put_record(struct tls_stream *t, const uint8_t *p, size_t n, si
         code = SSL_get_error(t->ssl, 0);
         t->write_on_read = code == SSL_ERROR_WANT_READ;
         if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE) {
-            t->full = t->full || code == SSL_ERROR_WANT_WRITE;
+            spend(t, code);
             return SEAL_KEPT;
         }
         end_writing(t, judge(t, code, err));
@@ -327,7 +336,7 @@ bool tls_stream_flush(struct tls_stream *t)
 
     if (!t->sealed)
         return true;
-    if (t->full && !t->write_on_read)
+    if (full(t) && !t->write_on_read)
         return false;
     switch (put_record(t, t->sealed + t->sealed_from, t->sealed_len - t->sealed_from, &done)) {
     case SEAL_SENT:
@@ -435,7 +444,7 @@ static enum io tls_write(struct stream *s, const struct iovec *v, int n, size_t 
 
     if (t->phase != PHASE_OPEN)
         return t->phase == PHASE_FAILED ? tell_write_end(t) : IO_AGAIN;
-    while (t->write_end == END_NONE && tls_stream_flush(t) && !t->full &&
+    while (t->write_end == END_NONE && tls_stream_flush(t) && !full(t) &&
            (chunk = next_chunk(&pieces, scratch, &p)) > 0) {
         bool on = write_chunk(t, p, chunk);
 
@@ -466,7 +475,7 @@ static enum io tls_shut_write(struct stream *s)
         return IO_OK;
     if (t->write_end == END_FAILED || t->phase == PHASE_FAILED)
         return tell_write_end(t);
-    if (tls_stream_flush(t) && !t->full) {
+    if (tls_stream_flush(t) && !full(t)) {
         tls_clear_errors();
         rc = SSL_shutdown(t->ssl);
         err = errno;
@@ -477,7 +486,7 @@ static enum io tls_shut_write(struct stream *s)
             update(t);
             return IO_OK;
         }
-        t->full = t->full || code == SSL_ERROR_WANT_WRITE;
+        spend(t, code);
         if (code != SSL_ERROR_WANT_WRITE && code != SSL_ERROR_WANT_READ)
             end_writing(t, judge(t, code, err));
     }
@@ -513,7 +522,7 @@ static enum io tls_start(struct stream *s)
         return IO_OK;
     if (t->phase == PHASE_FAILED)
         return tell_read_end(t);
-    if (t->needs == STREAM_READ ? t->dry : t->full) {
+    if (t->needs == STREAM_READ ? dry(t) : full(t)) {
         update(t);
         return IO_AGAIN;
     }
@@ -533,25 +542,20 @@ static enum io tls_start(struct stream *s)
     if (code != SSL_ERROR_WANT_READ && code != SSL_ERROR_WANT_WRITE)
         return fail_start(t, judge(t, code, err));
     t->needs = code == SSL_ERROR_WANT_READ ? STREAM_READ : STREAM_WRITE;
-    t->dry = t->dry || code == SSL_ERROR_WANT_READ;
-    t->full = t->full || code == SSL_ERROR_WANT_WRITE;
+    spend(t, code);
     update(t);
     return IO_AGAIN;
 }
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
 
-void tls_stream_on_fd(struct fd_watch *w, unsigned dirs)
+void tls_stream_on_socket(struct socket_watch *w, unsigned dirs)
 {
     struct tls_stream *t = container_of(w, struct tls_stream, watch);
     unsigned for_read = t->read_on_write ? STREAM_WRITE : STREAM_READ;
     unsigned for_write = t->write_on_read ? STREAM_READ : STREAM_WRITE;
     bool tell = t->phase == PHASE_HANDSHAKE;
 
-    if (dirs & STREAM_READ)
-        t->dry = false;
-    if (dirs & STREAM_WRITE)
-        t->full = false;
     tell = tell || ((t->wanted & STREAM_READ) && (dirs & for_read));
     if (t->sealed && (dirs & for_write))
         tls_stream_flush(t);

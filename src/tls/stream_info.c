@@ -8,7 +8,7 @@
 
 int tls_stream_fd(const struct stream *s)
 {
-    return s->ops == &tls_stream_ops ? container_of(s, const struct tls_stream, s)->watch.w.fd : -1;
+    return s->ops == &tls_stream_ops ? container_of(s, const struct tls_stream, s)->watch.fd : -1;
 }
 
 bool tls_stream_info(const struct stream *s, struct tls_info *out)

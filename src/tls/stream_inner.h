@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 
+#include "net/socket_watch.h"
 #include "tls/stream.h"
 
 enum phase { PHASE_HANDSHAKE, PHASE_OPEN, PHASE_FAILED };
@@ -17,7 +18,7 @@ enum end { END_NONE, END_CLOSED, END_FAILED };
 
 struct tls_stream {
     struct stream s;
-    struct fd_watch watch;
+    struct socket_watch watch;
     struct loop_task again; /* a deferred ready; after free: the reaper */
     SSL *ssl;
     struct tls_set *set; /* server side */
@@ -39,8 +40,6 @@ struct tls_stream {
     uint8_t write_end;      /* enum end; CLOSED: shut by us */
     bool end_told : 1;      /* the owner has heard of read_end */
     bool fail_told : 1;     /* the owner has heard of a failed write */
-    bool dry : 1;           /* the kernel has no bytes for us until it says so */
-    bool full : 1;          /* the kernel takes no bytes until it says so */
     bool held : 1;          /* OpenSSL may have bytes for us */
     bool read_on_write : 1; /* reading goes on when the socket is writable (key update) */
     bool write_on_read : 1; /* the other way round */
@@ -57,6 +56,17 @@ static inline struct tls_stream *tls_stream_of(struct stream *s)
     return container_of(s, struct tls_stream, s);
 }
 
+/* The kernel has no bytes for us, or takes none, until it says so. */
+static inline bool dry(const struct tls_stream *t)
+{
+    return !(t->watch.open & STREAM_READ);
+}
+
+static inline bool full(const struct tls_stream *t)
+{
+    return !(t->watch.open & STREAM_WRITE);
+}
+
 /* Before every call into OpenSSL: looking is much cheaper than clearing, and there is nearly never anything. */
 static inline void tls_clear_errors(void)
 {
@@ -66,7 +76,7 @@ static inline void tls_clear_errors(void)
 }
 
 /* What the loop and OpenSSL's BIO call (stream.c). */
-void tls_stream_on_fd(struct fd_watch *w, unsigned dirs);
+void tls_stream_on_socket(struct socket_watch *w, unsigned dirs);
 void tls_stream_on_again(struct loop_task *task);
 long tls_stream_on_bio(BIO *b, int what, const char *p, size_t len, int argi, long argl, int ret, size_t *done);
 

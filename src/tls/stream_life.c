@@ -31,7 +31,7 @@ static void say_goodbye(struct tls_stream *t)
         tls_clear_errors();
         (void)SSL_shutdown(t->ssl);
     }
-    drain(t->watch.w.fd);
+    drain(t->watch.fd);
 }
 
 void tls_stream_count(struct stream *s, struct tls_counts *counts)
@@ -54,7 +54,7 @@ void tls_stream_free(struct stream *s, enum stream_end how)
 {
     struct tls_stream *t = tls_stream_of(s);
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    int fd = t->watch.w.fd;
+    int fd = t->watch.fd;
 
     if (t->phase == PHASE_OPEN)
         tls_stream_counted(t, -1);
@@ -62,7 +62,6 @@ void tls_stream_free(struct stream *s, enum stream_end how)
         say_goodbye(t);
     else
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-    fd_watch_want(&t->watch, 0);
     loop_task_cancel(&t->again);
     if (t->ssl) {
         /* Or SSL_free looks for the session in a cache that we do not have, under its lock. */
@@ -70,7 +69,7 @@ void tls_stream_free(struct stream *s, enum stream_end how)
         SSL_free(t->ssl);
     }
     tls_clear_errors();
-    close(fd);
+    socket_watch_close(&t->watch);
     tls_set_give(t->set);
     tls_client_give(t->client);
     free(t->sealed);
@@ -85,13 +84,13 @@ static struct tls_stream *stream_new(struct loop *l, int fd, struct stream_owner
 {
     struct tls_stream *t = alloc_zero(sizeof(*t));
 
-    if (!t) {
+    if (!t || socket_watch_start(&t->watch, l, fd, tls_stream_on_socket) != 0) {
+        free(t);
         close(fd);
         return NULL;
     }
     t->s.ops = &tls_stream_ops;
     t->s.owner = owner;
-    fd_watch_init(&t->watch, l, fd, tls_stream_on_fd);
     loop_task_init(&t->again, tls_stream_on_again);
     return t;
 }
@@ -101,7 +100,7 @@ static struct stream *give_up(struct tls_stream *t)
 {
     SSL_free(t->ssl);
     tls_clear_errors();
-    close(t->watch.w.fd);
+    socket_watch_close(&t->watch);
     tls_set_give(t->set);
     tls_client_give(t->client);
     free(t);
@@ -112,7 +111,7 @@ static bool bind_fd(struct tls_stream *t)
 {
     BIO *b;
 
-    if (!SSL_set_fd(t->ssl, t->watch.w.fd))
+    if (!SSL_set_fd(t->ssl, t->watch.fd))
         return false;
     b = SSL_get_rbio(t->ssl);
     BIO_set_callback_arg(b, (char *)t);
@@ -131,7 +130,6 @@ struct stream *tls_server_stream_new(struct loop *l, int fd, struct tls_set *set
     t->set = set;
     t->alpn = alpn;
     t->needs = STREAM_READ;
-    t->dry = true; /* until the loop says so: most have sent nothing yet, and asking is a system call */
     t->ssl = tls_set_ssl_new(set, &t->alpn);
     if (!t->ssl || !bind_fd(t))
         return give_up(t);

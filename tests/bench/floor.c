@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Copyright (c) 2026 the wsbridge authors */
 /*
- * The floor: the least program that still carries a WebSocket to a TCP service. One thread, epoll, one recv and one
- * send per wake-up and direction, one shared buffer, no timers, no log, no checks, no routing, no orderly Close: what
- * it costs is what the kernel and the unmasking cost. wsbridge is measured against it to see what the rest of a bridge
- * is worth.
+ * The floor: the least program that still carries a WebSocket to a TCP service. One thread, epoll (edge-triggered: the
+ * kernel looks at a socket once for each report), one recv and one send per wake-up and direction, one shared buffer,
+ * no timers, no log, no checks, no routing, no orderly Close: what it costs is what the kernel and the unmasking cost.
+ * wsbridge is measured against it to see what the rest of a bridge is worth.
  *
  *   floor PORT BACKEND_PORT [splice]
  *
@@ -74,7 +74,7 @@ static void interest(struct forwarder *f, struct side *s, uint32_t events)
 {
     if (s->events == events)
         return;
-    struct epoll_event e = {.events = events, .data.ptr = s};
+    struct epoll_event e = {.events = events | EPOLLRDHUP | EPOLLET, .data.ptr = s};
     (void)epoll_ctl(f->epoll, s->events == UINT32_MAX ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, s->fd, &e);
     s->events = events;
 }
@@ -266,11 +266,13 @@ static void settle(struct forwarder *f, struct session *s)
     interest(f, &s->back, (down_waits ? 0u : EPOLLIN) | (s->up.bytes ? EPOLLOUT : 0u));
 }
 
-static bool go_up(struct forwarder *f, struct session *s)
+/* These three say in *more whether the kernel may have more, as far as they can tell. */
+static bool go_up(struct forwarder *f, struct session *s, bool *more)
 {
     bool closed = false;
     ssize_t n = recv(s->front.fd, f->buffer, BUFFER, 0);
 
+    *more = n == BUFFER;
     if (n <= 0)
         return n < 0 && errno == EAGAIN;
     size_t len = decode(s, f->buffer, (size_t)n, &closed);
@@ -287,7 +289,7 @@ static bool drain_pipe(struct session *s)
     return true;
 }
 
-static bool go_down_spliced(struct session *s)
+static bool go_down_spliced(struct session *s, bool *more)
 {
     uint8_t room[HEADROOM];
 
@@ -297,6 +299,7 @@ static bool go_down_spliced(struct session *s)
         (void)fcntl(s->pipe[1], F_SETPIPE_SZ, 1024 * 1024);
     }
     ssize_t n = splice(s->back.fd, NULL, s->pipe[1], NULL, 1024 * 1024, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    *more = n > 0; /* the pipe may have been full */
     if (n <= 0)
         return n < 0 && errno == EAGAIN;
     s->bulk = (uint32_t)n;
@@ -318,11 +321,12 @@ static bool go_down_spliced(struct session *s)
     return drain_pipe(s);
 }
 
-static bool go_down(struct forwarder *f, struct session *s)
+static bool go_down(struct forwarder *f, struct session *s, bool *more)
 {
     if (f->splice && s->bulk >= BULK)
-        return go_down_spliced(s);
+        return go_down_spliced(s, more);
     ssize_t n = recv(s->back.fd, f->buffer + HEADROOM, BUFFER - HEADROOM, 0);
+    *more = n == BUFFER - HEADROOM;
     if (n <= 0)
         return n < 0 && errno == EAGAIN;
     s->bulk = (uint32_t)n;
@@ -343,11 +347,17 @@ static bool event(struct forwarder *f, struct side *side, uint32_t events)
         if (side == &s->front && !s->down.bytes && s->in_pipe && !drain_pipe(s))
             return false;
     }
-    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+    if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
         return true;
-    if (side == &s->front)
-        return s->up.bytes || go_up(f, s);
-    return s->down.bytes || s->in_pipe || go_down(f, s);
+    for (bool more = true; more;) {
+        if (side == &s->front ? s->up.bytes != NULL : s->down.bytes || s->in_pipe)
+            break; /* asked for again when that is out */
+        if (!(side == &s->front ? go_up(f, s, &more) : go_down(f, s, &more)))
+            return false;
+        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+            more = true; /* up to the end, which is not reported again */
+    }
+    return true;
 }
 
 static void welcome(struct forwarder *f)

@@ -393,7 +393,7 @@ static void test_signals(void **state)
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
-    signal_watch_start(&s, l, SIGUSR1, on_signal);
+    assert_true(signal_watch_start(&s, l, SIGUSR1, on_signal));
     kill(getpid(), SIGUSR1);
     loop_run(l);
     assert_int_equal(seen_signal, SIGUSR1);
