@@ -40,6 +40,7 @@ void socket_tune(int fd, const struct socket_options *opt)
         (void)set_int(fd, SOL_SOCKET, SO_RCVBUF, opt->receive_buffer);
     if (!set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1))
         return; /* not TCP: the rest would fail as well */
+    (void)set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
     if (opt->notsent_lowat)
         (void)set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, opt->notsent_lowat);
     if (opt->user_timeout)

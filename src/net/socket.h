@@ -25,9 +25,10 @@ struct socket_options {
  * descriptor without interest. */
 struct socket_options socket_session_options(double stall);
 
-/* TCP_NODELAY always (no effect on unix sockets), and the rest. Failures are not fatal and not reported: a transport
- * without an option works without it. Linux copies all of these from a listening socket to what it accepts, so tuning
- * the listening one once saves five system calls with each connection. */
+/* TCP_NODELAY always (no effect on unix sockets), SO_OOBINLINE (the urgent byte is part of what a telnet server says,
+ * and the kernel would take it out), and the rest. Failures are not fatal and not reported: a transport without an
+ * option works without it. Linux copies all of these from a listening socket to what it accepts, so tuning the
+ * listening one once saves five system calls with each connection. */
 void socket_tune(int fd, const struct socket_options *opt);
 
 /* The stream over a connected non-blocking descriptor (TCP or unix); takes fd. NULL when out of memory: fd is closed

@@ -141,6 +141,33 @@ static void test_read_asks_once(void **state)
     end(&f);
 }
 
+/* A read ends before urgent data, which is in its place among the others, and what comes behind it is not waited for.
+ */
+static void test_urgent_data(void **state)
+{
+    const struct socket_options none = {0};
+    struct fixture f;
+    uint8_t buf[16];
+    size_t got = 0;
+    size_t all = 0;
+    begin_tcp(&f);
+    socket_tune(socket_stream_fd(f.s), &none);
+    send_peer(&f, "before");
+    assert_int_equal(send(f.peer, "!", 1, MSG_OOB), 1);
+    send_peer(&f, "behind");
+    WAIT_FOR(&f.b, unread(&f) == 13);
+    stream_want(f.s, STREAM_READ);
+    loop_turn(f.b.loop);
+    assert_int_equal(f.u.readies, 1);
+    assert_int_equal(stream_read(f.s, buf, sizeof(buf), &got), IO_OK);
+    assert_int_equal(got, 6);
+    for (all = got; all < 13; all += got)
+        assert_int_equal(stream_read(f.s, buf + all, sizeof(buf) - all, &got), IO_OK);
+    assert_memory_equal(buf, "before!behind", 13);
+    assert_int_equal(stream_read(f.s, buf, sizeof(buf), &got), IO_AGAIN);
+    end(&f);
+}
+
 /* An owner that stopped reading while bytes were left hears of them when it wants them again. */
 static void test_want_after_pause(void **state)
 {
@@ -640,6 +667,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_hints),
         cmocka_unit_test(test_read_asks_once),
+        cmocka_unit_test(test_urgent_data),
         cmocka_unit_test(test_want_after_pause),
         cmocka_unit_test(test_write_hints),
         cmocka_unit_test(test_ready_once),
