@@ -45,7 +45,7 @@ def newest(folder):
 
 
 def merge(runs):
-    """case -> peer -> (value, spread over the runs, or inside the only one)."""
+    """case -> peer -> (value, spread over the runs, or inside the only one, reference -> ratio)."""
     out = {}
     for case in CASES:
         have = [r['cases'][case.name]['peers'] for r in runs if case.name in r['cases']]
@@ -53,7 +53,9 @@ def merge(runs):
             values = [h[peer]['value'] for h in have if peer in h]
             value = statistics.median(values)
             spread = (max(values) - min(values)) / value if len(values) > 1 and value else have[0].get(peer, {}).get('spread', 0)
-            out.setdefault(case.name, {})[peer] = (value, spread)
+            ratios = [h[peer]['ratios'] for h in have if peer in h]
+            over = {ref: statistics.median([r[ref] for r in ratios if ref in r]) for ref in {ref for r in ratios for ref in r}}
+            out.setdefault(case.name, {})[peer] = (value, spread, over)
     return out
 
 
@@ -88,7 +90,7 @@ def table(merged, columns):
             elif c == ref or not ref:
                 cells.append('%s (1)' % value(case, figures[c][0]))
             else:
-                cells.append('%s × %s' % (value(case, figures[c][0]), ratio(figures[c][0] / figures[ref][0])))
+                cells.append('%s × %s' % (value(case, figures[c][0]), ratio(figures[c][2][ref])))
         lines.append('| %s | %s |' % (case.title, ' | '.join(cells)))
     return lines
 
@@ -129,14 +131,16 @@ def goals(runs):
     rows = {}
     for r in runs:
         for g in r.get('goals', []):
-            rows.setdefault((g['case'], g['against'], g['goal']), []).append(g['ratio'])
+            rows.setdefault((g['case'], g['against'], g['goal']), []).append((g['ratio'], g.get('floor')))
     if not rows:
         return []
-    lines = ['', '| work | goal | measured |', '|---|---|---|']
+    lines = ['', '| work | goal | measured | the floor |', '|---|---|---|---|']
     for (case, against, goal), got in rows.items():
         unit = 'KiB a session' if against == 'KiB' else '× ' + against
-        lines.append('| %s | at most %.2f %s | %s%s |' % (case, goal, unit, ', '.join(ratio(g) for g in got),
-                                                         '' if max(got) <= goal else ' **missed**'))
+        ours, floors = [g[0] for g in got], [g[1] for g in got if g[1]]
+        lines.append('| %s | at most %.2f %s | %s%s | %s |' % (
+            case, goal, unit, ', '.join(ratio(g) for g in ours), '' if max(ours) <= goal else ' **missed**',
+            ', '.join(ratio(g) for g in floors)))
     return lines
 
 
@@ -180,7 +184,7 @@ def svg(merged):
         if not ref:
             continue
         columns = TLS_COLUMNS if case.name.startswith('tls') else COLUMNS
-        bars = [(p, figures[p][0] / figures[ref][0], figures[p][0]) for p in columns if p in figures and figures[p][0] > 0]
+        bars = [(p, figures[p][2][ref], figures[p][0]) for p in columns if p in figures and figures[p][2].get(ref)]
         if len(bars) > 1:
             groups.append((case, bars))
     low, high = 0.1, max([b[1] for _, bars in groups for b in bars] + [10])
