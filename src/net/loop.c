@@ -2,11 +2,11 @@
 /* Copyright (c) 2026 the wsbridge authors */
 /*
  * The event loop over libev, and the small watchers that are no streams: timers, descriptors, signals, mail from other
- * threads. It makes no policy and knows no sockets.
+ * threads.
  *
- * We turn the loop ourselves and let libev do one round at a time. That gives deferred tasks and the reaper a place
- * with a plain meaning (after every callback of the turn) without idle, prepare and check watchers whose order would
- * have to be argued, and it costs no system call.
+ * We turn the loop ourselves, and let libev or the set of sockets do one round at a time. That gives deferred tasks and
+ * the reaper a place with a plain meaning (after every callback of the turn) without idle, prepare and check watchers
+ * whose order would have to be argued, and it costs no system call.
  *
  * Invariants: a task is in at most one list; `due` is empty between turns; `reap` is empty between turns but for what
  * was put there from outside of one.
@@ -41,7 +41,8 @@ struct loop {
     struct list due;      /* of this turn */
     struct list reap;
     ev_timer epoch; /* never fires: see loop_now */
-    bool now_known; /* `now` is of this turn's wait */
+    bool now_known; /* `now` is of libev's last turn */
+    bool stale;     /* and so is the time that libev counts timers from, but there were turns since */
     double now;
     int room;                  /* descriptors below have had their trial: see loop_has_room */
     struct fd_watch wake;      /* an eventfd */
@@ -86,6 +87,7 @@ static int64_t tick_ms(void)
 static void direct_turn(struct loop *l, bool wait)
 {
     l->direct--;
+    l->stale = true;
     if (!socket_set_serve(&l->sockets, wait ? BUSY_WAIT : 0) && wait)
         l->busy = false;
     if (l->sockets.elsewhere || tick_ms() - l->libev_ms > DIRECT_FOR)
@@ -96,7 +98,7 @@ static void libev_turn(struct loop *l, int flags)
 {
     l->direct = DIRECT_TURNS;
     l->sockets.served = l->sockets.elsewhere = false;
-    l->now_known = false;
+    l->now_known = l->stale = false;
     ev_run(l->ev, flags);
     l->libev_ms = tick_ms();
     if (!l->sockets.served || l->busy)
@@ -111,7 +113,7 @@ static void turn(struct loop *l, bool wait)
      * defers, comes after the events that are waiting in the kernel by then. */
     list_splice(&l->due, &l->deferred);
     bool idle = wait && list_empty(&l->due) && list_empty(&l->reap);
-    if (wait && l->busy && l->direct > 0)
+    if (wait && l->busy && l->direct > 0 && !l->sockets.elsewhere) /* else libev had looked just before that came */
         direct_turn(l, idle);
     else
         libev_turn(l, idle && !l->busy ? EVRUN_ONCE : EVRUN_NOWAIT);
@@ -390,6 +392,11 @@ void timer_set(struct timer *t, double seconds)
     if (isinf(seconds)) {
         timer_cancel(t);
         return;
+    }
+    struct loop *l = t->w.data;
+    if (l->stale) {
+        ev_now_update(l->ev);
+        l->stale = false;
     }
     /* ev_timer_again moves a running timer within the heap in place; stop and start would take it out and put it in
      * again. It takes its time from `repeat`, where zero would mean "stop". */

@@ -4,11 +4,11 @@
  * One worker's event loop: a thin cover over libev, so that nothing above src/net speaks to libev. One thread only, but
  * for mailbox_post.
  *
- * A turn is: wait, callbacks of descriptors, timers and mail, deferred tasks, then the reaper. loop_defer runs a task
- * once on the next turn (used by streams that hold bytes and by sessions whose budget is spent): that turn looks for
- * new events without waiting and serves them first, so a task that defers itself for ever starves nobody. loop_reap
- * runs a task at the end of this turn, after which no callback of this turn is left: memory is freed there and nowhere
- * else.
+ * A turn is: wait, callbacks of sockets, other descriptors, timers and mail, deferred tasks, then the reaper.
+ * loop_defer runs a task once on the next turn (used by streams that hold bytes and by sessions whose budget is spent):
+ * that turn looks for new events without waiting and serves them first, so a task that defers itself for ever starves
+ * nobody. loop_reap runs a task at the end of this turn, after which no callback of this turn is left: memory is freed
+ * there and nowhere else.
  *
  * None of the watchers here is stopped by loop_free: whoever embeds one stops it first.
  */
@@ -28,12 +28,12 @@ struct loop_task {
     void (*run)(struct loop_task *t);
 };
 
-struct loop *loop_new(void);             /* NULL when out of memory or descriptors; epoll where there is epoll */
+struct loop *loop_new(void);             /* NULL when out of memory or descriptors */
 void loop_free(struct loop *l);          /* delivers the mail that is left, drops deferred tasks, runs the reaper */
 void loop_run(struct loop *l);           /* turns until loop_stop; at once back when stopped before */
 void loop_turn(struct loop *l);          /* one turn that does not wait: for tests and for what steps by itself */
 void loop_stop(struct loop *l);          /* this turn is finished first */
-double loop_now(struct loop *l);         /* seconds, monotonic (not wall time), read once a turn */
+double loop_now(struct loop *l);         /* seconds, monotonic (not wall time); at most 40 ms old while busy */
 struct ev_loop *loop_ev(struct loop *l); /* for src/net alone, as is the next */
 struct socket_set *loop_sockets(struct loop *l);
 
@@ -79,8 +79,8 @@ static inline double timer_at(const struct timer *t)
 }
 
 /* A descriptor's readiness, for what there are few of (listeners, the admin socket); for connections see
- * net/socket_watch.h. Level-triggered: ready comes again on
- * every turn while the descriptor is ready and wanted. want 0 before the descriptor is closed. */
+ * net/socket_watch.h. Level-triggered: ready comes again on every turn while the descriptor is ready and wanted. want 0
+ * before the descriptor is closed. */
 struct fd_watch {
     ev_io w;
     struct loop *loop;

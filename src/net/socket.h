@@ -21,8 +21,8 @@ struct socket_options {
 };
 
 /* What both sides of a session have: little of a slow reader's backlog in the kernel, and a kernel that notices a dead
- * peer by itself within `stall` seconds (infinite: not by unacknowledged bytes), because the loop hears nothing of a
- * descriptor without interest. */
+ * peer by itself within `stall` seconds (infinite: not by unacknowledged bytes), because nothing is
+ * said of a direction that nobody wants. */
 struct socket_options socket_session_options(double stall);
 
 /* TCP_NODELAY always (no effect on unix sockets), SO_OOBINLINE (the urgent byte is part of what a telnet server says,

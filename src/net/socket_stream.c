@@ -7,8 +7,8 @@
  *
  * `blocked` remembers what the kernel last said. A read that came back short has emptied the socket, so the next one
  * answers AGAIN by itself until the loop reports the descriptor. That is safe because bytes that arrive from then on
- * are reported; where a short read does not mean that (socket_watch_short_is_all), reading goes on until the kernel
- * says so.
+ * are reported. Where a short read does not mean that, reading goes on until the kernel says so: at an end or urgent
+ * data (socket_watch_short_is_all), and on unix sockets, whose reads also end behind descriptors that somebody passes.
  *
  * Invariants: a direction that is done is blocked, and not wanted of the watch; ready is called from on_event alone.
  */
@@ -157,7 +157,7 @@ static enum io socket_read(struct stream *s, uint8_t *p, size_t cap, size_t *got
         return read_failed(k, errno);
     if (UNLIKELY(n == 0))
         return read_zero(k);
-    if ((size_t)n < cap && socket_watch_short_is_all(&k->watch))
+    if ((size_t)n < cap && k->s.ops != &unix_ops && socket_watch_short_is_all(&k->watch))
         block(k, STREAM_READ);
     *got = (size_t)n;
     return IO_OK;
@@ -258,11 +258,11 @@ static enum io socket_splice_in(struct stream *s, int pipe_fd, size_t n, size_t 
     do
         moved = splice(k->watch.fd, NULL, pipe_fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (UNLIKELY(moved < 0 && errno == EINTR));
+    if (moved == 0 || (moved < 0 && errno == EAGAIN))
+        return IO_AGAIN; /* but not blocked, nor at its end: the kernel splices nothing that is urgent or behind it */
     if (UNLIKELY(moved < 0))
         return read_failed(k, errno);
-    if (UNLIKELY(moved == 0))
-        return read_zero(k);
-    *got = (size_t)moved; /* short may mean "pipe full", so only EAGAIN says that the socket is empty */
+    *got = (size_t)moved;
     return IO_OK;
 }
 

@@ -65,7 +65,8 @@ struct stream_ops {
     /* Optional, with splice_out: as write, of one piece, and the rest of a whole follows at once (MSG_MORE). */
     enum io (*write_more)(struct stream *s, const uint8_t *p, size_t n, size_t *put);
     /* Optional (NULL: not possible): moves bytes between the stream and a pipe inside the kernel; same results as read
-     * and write. The caller sees to it that the pipe has room (splice_in: begin with an empty one) or holds n bytes
+     * and write, but that AGAIN from splice_in settles nothing, neither an end nor that there are no bytes: read does.
+     * The caller sees to it that the pipe has room (splice_in: begin with an empty one) or holds n bytes
      * (splice_out), because the kernel's EAGAIN does not say which end it means. A pipe is full by its number of pages
      * long before n bytes may be in it, so a short splice_in does not mean that the stream is empty. `more`: the caller
      * has more to write right behind it, a last partial segment may wait for that. The program ignores SIGPIPE: splice

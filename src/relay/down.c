@@ -121,7 +121,7 @@ static enum io down_splice(struct session *s, size_t *got)
         lane_drop(s, &s->down);
     if (io != IO_OK)
         pipe_done(s);
-    return io;
+    return io == IO_AGAIN ? down_copy(s, got) : io;
 }
 
 static enum io pipe_out(struct session *s)

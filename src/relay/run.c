@@ -213,8 +213,9 @@ void session_check(const struct session *s)
  * and ends so has nothing to set. */
 static bool at_rest(const struct session *s)
 {
-    return s->front_state == FRONT_OPEN && s->back_state == BACK_OPEN && (s->front->blocked & STREAM_READ) &&
-           (s->back->blocked & STREAM_READ) && lane_empty(&s->up) && !down_waits(s);
+    return s->front_state == FRONT_OPEN && s->back_state == BACK_OPEN && !s->front_mute &&
+           (s->front->blocked & STREAM_READ) && (s->back->blocked & STREAM_READ) && lane_empty(&s->up) &&
+           !down_waits(s);
 }
 
 void session_run(struct session *s)

@@ -227,6 +227,26 @@ def test_round_trips_are_quick(pair):
     assert time.monotonic() - began < 5, "a Nagle delay is 40 ms, 200 of them 8 s"
 
 
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("size", [10, 100_000, 3_000_000])
+def test_urgent_bytes_stay_in_their_place(pair, size, ends):
+    """A telnet server's urgent byte is one of its bytes, in bulk too; reads and splices end before it, and what comes
+    behind it does not wait for more, not even when the end follows at once."""
+    ws, conn, _ = pair
+    want = b""
+    for i in range(3):
+        data = random.Random(i).randbytes(size)
+        want += data + b"!" + b"behind"
+        conn.send(data)
+        conn.sock.send(b"!", socket.MSG_OOB)
+        conn.send(b"behind")
+    if ends:
+        conn.sock.shutdown(socket.SHUT_WR)
+    assert ws.recv_bytes(len(want)) == want
+    if ends:
+        assert ws.recv_close()[0] == 1000
+
+
 def test_a_backend_that_speaks_first(bridge, backend):
     b = backend(serve=lambda c: (c.send(b"RFB 003.008\n"), c.take(1)))
     br = bridge(to=b.target)

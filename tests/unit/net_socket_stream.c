@@ -127,17 +127,47 @@ static void test_read_asks_once(void **state)
     struct fixture f;
     uint8_t buf[8];
     size_t got = 0;
-    begin_unix(&f);
+    begin_tcp(&f);
     send_peer(&f, "ab");
     stream_want(f.s, STREAM_READ);
-    loop_turn(f.b.loop);
+    WAIT_FOR(&f.b, f.u.readies > 0 && unread(&f) == 2);
     assert_int_equal(stream_read(f.s, buf, 8, &got), IO_OK);
     assert_int_equal(got, 2);
-    send_peer(&f, "cd"); /* it is there at once: a recv would find it */
-    assert_int_equal(stream_read(f.s, buf, 8, &got), IO_AGAIN);
+    send_peer(&f, "cd");
+    while (unread(&f) < 2)
+        continue;
+    assert_int_equal(stream_read(f.s, buf, 8, &got), IO_AGAIN); /* it is there: a recv would find it */
     loop_turn(f.b.loop);
     assert_int_equal(stream_read(f.s, buf, 8, &got), IO_OK);
     assert_memory_equal(buf, "cd", 2);
+    end(&f);
+}
+
+/* A read from a unix socket ends behind a descriptor that was passed (and dropped); what follows is not waited for. */
+static void test_read_behind_a_descriptor(void **state)
+{
+    struct fixture f;
+    union {
+        struct cmsghdr h;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.h = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    struct iovec v = {(char[]){"one"}, 3};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof(control.room)};
+    int passed = STDERR_FILENO;
+    uint8_t buf[8];
+    size_t got = 0;
+    begin_unix(&f);
+    memcpy(CMSG_DATA(&control.h), &passed, sizeof(passed));
+    assert_int_equal(sendmsg(f.peer, &m, 0), 3);
+    send_peer(&f, "two");
+    stream_want(f.s, STREAM_READ);
+    loop_turn(f.b.loop);
+    assert_int_equal(stream_read(f.s, buf, 8, &got), IO_OK);
+    assert_int_equal(got, 3);
+    assert_int_equal(stream_read(f.s, buf, 8, &got), IO_OK);
+    assert_memory_equal(buf, "two", 3);
+    assert_int_equal(stream_read(f.s, buf, 8, &got), IO_AGAIN);
     end(&f);
 }
 
@@ -509,13 +539,17 @@ static void test_splice(void **state)
     WAIT_FOR(&f.b, unread(&f) == 7 && f.u.readies > 0);
     assert_int_equal(f.s->ops->splice_in(f.s, p[1], 100, &n), IO_OK);
     assert_int_equal(n, 7);
-    assert_int_equal(f.s->ops->splice_in(f.s, p[1], 100, &n), IO_AGAIN); /* short: waits for the loop */
+    assert_int_equal(f.s->ops->splice_in(f.s, p[1], 100, &n), IO_AGAIN);
+    assert_false(f.s->blocked & STREAM_READ); /* only a read settles that */
+    assert_int_equal(stream_read(f.s, (uint8_t *)buf, 1, &n), IO_AGAIN);
+    assert_true(f.s->blocked & STREAM_READ);
     assert_int_equal(f.s->ops->splice_out(f.s, p[0], 7, &n, 0), IO_OK);
     assert_int_equal(n, 7);
     assert_int_equal(recv(f.peer, buf, 7, MSG_WAITALL), 7);
     assert_memory_equal(buf, "spliced", 7);
     shutdown(f.peer, SHUT_WR);
-    WAIT_FOR(&f.b, f.s->ops->splice_in(f.s, p[1], 100, &n) == IO_EOF);
+    WAIT_FOR(&f.b, stream_read(f.s, (uint8_t *)buf, 1, &n) == IO_EOF);
+    assert_int_equal(f.s->ops->splice_in(f.s, p[1], 100, &n), IO_EOF); /* once it is told */
     close(p[0]);
     close(p[1]);
     end(&f);
@@ -667,6 +701,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read_hints),
         cmocka_unit_test(test_read_asks_once),
+        cmocka_unit_test(test_read_behind_a_descriptor),
         cmocka_unit_test(test_urgent_data),
         cmocka_unit_test(test_want_after_pause),
         cmocka_unit_test(test_write_hints),
