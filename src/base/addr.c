@@ -335,6 +335,13 @@ bool addr_is_any(const struct addr *a)
     return a->u.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+    if (a->u.sa.sa_family == AF_INET)
+        return ntohl(a->u.in4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return a->u.sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr);
+}
+
 bool addr_collide(const struct addr *a, const struct addr *b)
 {
     int fa = a->u.sa.sa_family;

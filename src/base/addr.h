@@ -52,7 +52,8 @@ MUST_CHECK bool addr_split_host_port(struct slice text, struct slice *host, uint
 void addr_to_ip_port(const struct addr *a, struct ip_port *out); /* an IPv4-mapped IPv6 address becomes IPv4 */
 MUST_CHECK bool addr_from_ip_port(const struct ip_port *ip, struct addr *out); /* false for IP_NONE and IP_UNIX */
 
-bool addr_is_any(const struct addr *a); /* 0.0.0.0 or [::], with whatever port */
+bool addr_is_any(const struct addr *a);      /* 0.0.0.0 or [::], with whatever port */
+bool addr_is_loopback(const struct addr *a); /* 127.0.0.0/8 or [::1], with whatever port */
 /* Whether sockets that listen on both would get in each other's way. [::] stands for IPv4, too, except beside 0.0.0.0
  * of the same port, which then takes it over (net/socket.h: v6_only). */
 bool addr_collide(const struct addr *a, const struct addr *b);

@@ -357,10 +357,13 @@ static bool attempt_start(struct connecting *c)
 {
     size_t i = c->next;
     struct attempt *a = &c->attempts[i];
+    struct socket_options opt = c->opt;
 
+    if (addr_is_loopback(&c->addrs[i])) /* the kernel itself sees to it that nobody vanishes here without a word */
+        opt.keepalive = opt.user_timeout = 0;
     a->c = c;
     a->owner.ready = on_ready;
-    a->stream = socket_connect_new(c->env->loop, &c->addrs[i], &c->opt, &a->owner);
+    a->stream = socket_connect_new(c->env->loop, &c->addrs[i], &opt, &a->owner);
     c->next++;
     if (!a->stream) {
         failed(c, i, errno);

@@ -283,9 +283,29 @@ static void listeners_collide(void **state)
     }
 }
 
+static void loopback_addresses(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is;
+    } cases[] = {
+        {"127.0.0.1:80", true}, {"127.255.0.9:1", true}, {"[::1]:80", true},  {"128.0.0.1:80", false},
+        {"0.0.0.0:80", false},  {"[::]:80", false},      {"[::2]:80", false},
+    };
+    struct addr a;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_true(addr_parse_ip_port(slice_of(cases[i].text), &a));
+        assert_int_equal(addr_is_loopback(&a), cases[i].is);
+    }
+    assert_true(addr_parse_unix(slice_of("/run/x"), &a));
+    assert_false(addr_is_loopback(&a));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loopback_addresses),
         cmocka_unit_test(ip_and_port_round_trip),
         cmocka_unit_test(wrong_addresses_are_refused),
         cmocka_unit_test(host_and_port_split),
