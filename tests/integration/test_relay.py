@@ -233,16 +233,21 @@ def test_urgent_bytes_stay_in_their_place(pair, size, ends):
     """A telnet server's urgent byte is one of its bytes, in bulk too; reads and splices end before it, and what comes
     behind it does not wait for more, not even when the end follows at once."""
     ws, conn, _ = pair
-    want = b""
-    for i in range(3):
-        data = random.Random(i).randbytes(size)
-        want += data + b"!" + b"behind"
-        conn.send(data)
-        conn.sock.send(b"!", socket.MSG_OOB)
-        conn.send(b"behind")
-    if ends:
-        conn.sock.shutdown(socket.SHUT_WR)
+    parts = [random.Random(i).randbytes(size) for i in range(3)]
+    want = b"".join(data + b"!behind" for data in parts)
+
+    def speak():
+        for data in parts:
+            conn.send(data)
+            conn.sock.send(b"!", socket.MSG_OOB)
+            conn.send(b"behind")
+        if ends:
+            conn.sock.shutdown(socket.SHUT_WR)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
     assert ws.recv_bytes(len(want)) == want
+    speaker.join()
     if ends:
         assert ws.recv_close()[0] == 1000
 
