@@ -57,10 +57,15 @@ void begin_drop(struct front_conn *c)
     c->watch.fd = -1;
 }
 
+static int family_of(const struct front_conn *c)
+{
+    return c->is_unix ? AF_UNIX : AF_INET;
+}
+
 /* The descriptor becomes a clear stream. False when out of memory: the connection is gone. */
 static bool go_clear(struct front_conn *c, int fd)
 {
-    c->stream = socket_stream_new_as(c->env->loop, fd, c->is_unix ? AF_UNIX : AF_INET, &c->owner);
+    c->stream = socket_stream_new_as(c->env->loop, fd, family_of(c), &c->owner);
     if (!c->stream) {
         conn_end(c, STREAM_END_ABORT);
         return false;
@@ -107,7 +112,7 @@ void begin_start(struct front_conn *c, int fd)
         (void)go_clear(c, fd);
         return;
     }
-    if (socket_watch_start(&c->watch, c->env->loop, fd, on_readable) != 0) {
+    if (socket_watch_start(&c->watch, c->env->loop, fd, family_of(c), on_readable) != 0) {
         conn_end(c, STREAM_END_ABORT);
         return;
     }

@@ -291,8 +291,6 @@ struct loop *loop_new(void)
         return NULL;
     ev_set_allocator(ev_memory);
     l->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    if (!l->ev)
-        l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!l->ev || wake < 0 || socket_set_open(&l->sockets, l->ev) != 0) {
         if (l->ev)

@@ -49,6 +49,15 @@ void socket_tune(int fd, const struct socket_options *opt)
         (void)set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)opt->keepalive);
 }
 
+int socket_family(int fd)
+{
+    int family = AF_INET;
+    socklen_t len = sizeof(family);
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len);
+    return family;
+}
+
 /* --- listening -----------------------------------------------------------------------------------------------------
  */
 

@@ -31,6 +31,9 @@ struct socket_options socket_session_options(double stall);
  * listening one once saves five system calls with each connection. */
 void socket_tune(int fd, const struct socket_options *opt);
 
+/* AF_UNIX or another; one system call. */
+int socket_family(int fd);
+
 /* The stream over a connected non-blocking descriptor (TCP or unix); takes fd. NULL when out of memory: fd is closed
  * then. The second form is told the family (AF_UNIX or another) and saves the system call that asks for it. */
 struct stream *socket_stream_new(struct loop *l, int fd, struct stream_owner *owner);

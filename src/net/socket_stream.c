@@ -7,8 +7,8 @@
  *
  * `blocked` remembers what the kernel last said. A read that came back short has emptied the socket, so the next one
  * answers AGAIN by itself until the loop reports the descriptor. That is safe because bytes that arrive from then on
- * are reported. Where a short read does not mean that, reading goes on until the kernel says so: at an end or urgent
- * data (socket_watch_short_is_all), and on unix sockets, whose reads also end behind descriptors that somebody passes.
+ * are reported. Where a short read does not mean that (socket_watch_short_is_all), reading goes on until the kernel
+ * says so.
  *
  * Invariants: a direction that is done is blocked, and not wanted of the watch; ready is called from on_event alone.
  */
@@ -157,7 +157,7 @@ static enum io socket_read(struct stream *s, uint8_t *p, size_t cap, size_t *got
         return read_failed(k, errno);
     if (UNLIKELY(n == 0))
         return read_zero(k);
-    if ((size_t)n < cap && k->s.ops != &unix_ops && socket_watch_short_is_all(&k->watch))
+    if ((size_t)n < cap && socket_watch_short_is_all(&k->watch))
         block(k, STREAM_READ);
     *got = (size_t)n;
     return IO_OK;
@@ -378,7 +378,7 @@ struct stream *socket_connect_new(struct loop *l, const struct addr *to, const s
 struct stream *socket_stream_new_as(struct loop *l, int fd, int family, struct stream_owner *owner)
 {
     struct socket_stream *k = alloc_zero(sizeof(*k));
-    if (!k || socket_watch_start(&k->watch, l, fd, on_event) != 0) {
+    if (!k || socket_watch_start(&k->watch, l, fd, family, on_event) != 0) {
         free(k);
         close(fd);
         return NULL;
@@ -392,11 +392,7 @@ struct stream *socket_stream_new_as(struct loop *l, int fd, int family, struct s
 
 struct stream *socket_stream_new(struct loop *l, int fd, struct stream_owner *owner)
 {
-    int family = AF_INET;
-    socklen_t len = sizeof(family);
-
-    (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len);
-    return socket_stream_new_as(l, fd, family, owner);
+    return socket_stream_new_as(l, fd, socket_family(fd), owner);
 }
 
 static void on_reap(struct loop_task *t)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/calls.h"
@@ -36,7 +37,7 @@ static void ask(struct socket_watch *w)
     (void)tell_kernel(w, EPOLL_CTL_MOD); /* cannot fail for a descriptor that is in the set */
 }
 
-int socket_watch_start(struct socket_watch *w, struct loop *l, int fd,
+int socket_watch_start(struct socket_watch *w, struct loop *l, int fd, int family,
                        void (*ready)(struct socket_watch *w, unsigned dirs))
 {
     w->loop = l;
@@ -44,6 +45,7 @@ int socket_watch_start(struct socket_watch *w, struct loop *l, int fd,
     w->wanted = 0;
     w->open = STREAM_WRITE;
     w->ended = w->urgent = w->asked = false;
+    w->local = family == AF_UNIX;
     w->ready = ready;
     if (tell_kernel(w, EPOLL_CTL_ADD) == 0)
         return 0;

@@ -28,11 +28,13 @@ struct socket_watch {
     bool ended : 1;  /* the peer's FIN, or an error, was reported */
     bool urgent : 1; /* urgent data was in the last report */
     bool asked : 1;  /* the kernel will report what is ready now, whether or not that is new */
+    bool local : 1;  /* a unix socket */
 };
 
-/* ready is called by the loop alone, with directions that are wanted and open. -1 with errno when the kernel has no
+/* `family` is the descriptor's (AF_UNIX or another). ready is called by the loop alone, with directions that are wanted
+ * and open. -1 with errno when the kernel has no
  * room for the watch; the descriptor still belongs to the caller. */
-MUST_CHECK int socket_watch_start(struct socket_watch *w, struct loop *l, int fd,
+MUST_CHECK int socket_watch_start(struct socket_watch *w, struct loop *l, int fd, int family,
                                   void (*ready)(struct socket_watch *w, unsigned dirs));
 
 /* No ready comes after these two, not even in this turn. The first is for a descriptor that is handed on, the second
@@ -50,10 +52,11 @@ static inline void socket_watch_spent(struct socket_watch *w, unsigned dirs)
 }
 
 /* A read that came back short has emptied the socket: whatever comes later is reported. Not so when the end is behind
- * those bytes, which was reported together with them, or urgent data, before which the kernel cuts a read short. */
+ * those bytes, which was reported together with them, or urgent data, before which the kernel cuts a read short; nor on
+ * unix sockets, whose reads also end behind descriptors that somebody passes. */
 static inline bool socket_watch_short_is_all(const struct socket_watch *w)
 {
-    return !w->ended && !w->urgent;
+    return !w->ended && !w->urgent && !w->local;
 }
 
 /* The set of one loop; used by loop.c alone. */

@@ -26,6 +26,17 @@
 
 /* --- the kernel's word -------------------------------------------------------------------------------------------- */
 
+/* The kernel has no bytes for us, or takes none, until it says so. */
+static bool dry(const struct tls_stream *t)
+{
+    return !(t->watch.open & STREAM_READ);
+}
+
+static bool full(const struct tls_stream *t)
+{
+    return !(t->watch.open & STREAM_WRITE);
+}
+
 long tls_stream_on_bio(BIO *b, int what, const char *p, size_t len, int argi, long argl, int ret, size_t *done)
 {
     struct tls_stream *t = (struct tls_stream *)(void *)BIO_get_callback_arg(b);

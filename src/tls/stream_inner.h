@@ -56,17 +56,6 @@ static inline struct tls_stream *tls_stream_of(struct stream *s)
     return container_of(s, struct tls_stream, s);
 }
 
-/* The kernel has no bytes for us, or takes none, until it says so. */
-static inline bool dry(const struct tls_stream *t)
-{
-    return !(t->watch.open & STREAM_READ);
-}
-
-static inline bool full(const struct tls_stream *t)
-{
-    return !(t->watch.open & STREAM_WRITE);
-}
-
 /* Before every call into OpenSSL: looking is much cheaper than clearing, and there is nearly never anything. */
 static inline void tls_clear_errors(void)
 {

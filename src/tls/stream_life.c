@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "net/socket.h"
 #include "tls/stream_inner.h"
 
 static void on_reap(struct loop_task *task)
@@ -84,7 +85,7 @@ static struct tls_stream *stream_new(struct loop *l, int fd, struct stream_owner
 {
     struct tls_stream *t = alloc_zero(sizeof(*t));
 
-    if (!t || socket_watch_start(&t->watch, l, fd, tls_stream_on_socket) != 0) {
+    if (!t || socket_watch_start(&t->watch, l, fd, socket_family(fd), tls_stream_on_socket) != 0) {
         free(t);
         close(fd);
         return NULL;

@@ -108,10 +108,11 @@ def short(runs, merged):
         if any(cells):
             lines.append('| %s | %s |' % (title, ' | '.join(cells)))
     m = runs[-1]['machine']
-    n = max(sum(name in r['cases'] for r in runs) for name, _ in SHORT)
+    counts = {sum(name in r['cases'] for r in runs) for name in merged}
+    n = max(counts)
     spliced = merged.get('down-16k', {}).get('haproxy-splice')
-    lines += ['', '%d run%s on %s, Linux %s, one worker on one core. HAProxy and nginx do not speak WebSocket here: they forward '
-              'TCP.%s' % (n, 's' * (n > 1), m['cpu'], m['kernel'],
+    lines += ['', '%s run%s on %s, Linux %s, one worker on one core. HAProxy and nginx do not speak WebSocket here: they forward '
+              'TCP.%s' % ('%d to %d' % (min(counts), n) if min(counts) < n else n, 's' * (n > 1), m['cpu'], m['kernel'],
                           ' With splice HAProxy takes %s for 16 KiB to the client.' % value(cases['down-16k'], spliced[0])
                           if spliced else '')]
     return '\n'.join(lines) + '\n'

@@ -27,11 +27,6 @@ static void take(struct user *u, size_t n)
         socket_watch_spent(&u->watch, STREAM_READ);
 }
 
-static void end_watch(struct user *u)
-{
-    socket_watch_close(&u->watch);
-}
-
 static void on_ready(struct socket_watch *w, unsigned dirs)
 {
     struct user *u = container_of(w, struct user, watch);
@@ -43,7 +38,7 @@ static void on_ready(struct socket_watch *w, unsigned dirs)
     if (u->ends) {
         struct user *other = u->ends;
         u->ends = other->ends = NULL;
-        end_watch(other);
+        socket_watch_close(&other->watch);
     }
 }
 
@@ -54,13 +49,13 @@ static void begin(struct user *u, struct bench *b)
     memset(u, 0, sizeof(*u));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
     u->peer = fd[1];
-    assert_int_equal(socket_watch_start(&u->watch, b->loop, fd[0], on_ready), 0);
+    assert_int_equal(socket_watch_start(&u->watch, b->loop, fd[0], AF_UNIX, on_ready), 0);
 }
 
 static void end(struct user *u)
 {
     if (u->watch.ready)
-        end_watch(u);
+        socket_watch_close(&u->watch);
     close(u->peer);
 }
 
@@ -228,7 +223,7 @@ static void test_stopped_for_good(void **state)
     peer = u->peer;
     other = dup(u->watch.fd);
     socket_watch_want(&u->watch, STREAM_READ);
-    end_watch(u);
+    socket_watch_close(&u->watch);
     free(u);
     assert_int_equal(send(peer, "x", 1, 0), 1);
     turns(&b, 3);
@@ -243,7 +238,7 @@ static void test_refused(void **state)
     struct socket_watch w = {0};
 
     bench_init(&b);
-    assert_int_equal(socket_watch_start(&w, b.loop, -1, on_ready), -1);
+    assert_int_equal(socket_watch_start(&w, b.loop, -1, AF_INET, on_ready), -1);
     assert_int_equal(errno, EBADF);
     socket_watch_stop(&w);
     bench_fini(&b);
